@@ -1,2 +1,24 @@
-//! Skeleton.
-fn main() {}
+//! Repository chores that need no more than the repository.
+//!
+//! - `cargo xtask codes` writes the code tables from `spec/codes.json`.
+
+mod codes;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let result = match task.as_str() {
+        "codes" => codes::write(root),
+        _ => Err("usage: cargo xtask codes".to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {task}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a dialect does: bytes into commands, events into bytes.
+
+use std::borrow::Cow;
+
+use crate::codes::ErrorCode;
+use crate::command::Command;
+use crate::event::Event;
+use crate::ids::RequestId;
+
+/// One message from a client, as its transport delivered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// A text message; valid UTF-8.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+}
+
+/// Which kind of message carries an encoded event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FrameKind {
+    /// Valid UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// Bounds that decoding keeps to, beyond the transport's own bound on the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// The deepest nesting of arrays and objects.
+    pub depth_max: u32,
+    /// The longest request id, method, type name, key, tag name or tag value, in bytes.
+    pub name_bytes_max: usize,
+    /// The most tags of a publication, tags of a filter, or users of a query.
+    pub list_max: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { depth_max: 64, name_bytes_max: 255, list_max: 64 }
+    }
+}
+
+/// A message that could not be understood. The connection is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The request's id, if it could be read.
+    pub id: Option<RequestId>,
+    /// Which failure.
+    pub code: ErrorCode,
+    /// What exactly; excerpts of the client's text go through [`excerpt`].
+    pub text: Cow<'static, str>,
+}
+
+/// A way of speaking with clients.
+///
+/// Implementations are stateless and total: any bytes give a command or a rejection, none a panic, and the
+/// same event always gives the same bytes. That makes one encoded event good for every connection that
+/// speaks the dialect.
+pub trait Dialect: Send + Sync {
+    /// Understands one message.
+    ///
+    /// # Errors
+    /// With the code and text for the client; the connection is kept.
+    fn decode(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection>;
+
+    /// Appends the event to `out` and says which kind of message carries it.
+    /// An event that the dialect has no form for leaves `out` as it was; nothing is sent then.
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind;
+}
+
+/// A short, printable piece of what a client sent, for error texts and logs.
+///
+/// At most 40 characters; control and other unprintable characters are escaped.
+pub fn excerpt(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 40;
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == CHARACTERS_MAX {
+            out.push('…');
+            break;
+        }
+        if character == '"' || character == '\\' {
+            out.push(character);
+        } else {
+            out.extend(character.escape_debug());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_and_printable() {
+        assert_eq!(excerpt("plain"), "plain");
+        assert_eq!(excerpt("a\nb\u{1b}[31m\u{202e}"), "a\\nb\\u{1b}[31m\\u{202e}");
+        assert_eq!(excerpt(&"x".repeat(100)).chars().count(), 41);
+    }
+}

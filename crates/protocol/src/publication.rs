@@ -1,0 +1,64 @@
+//! One numbered message of a channel.
+
+use crate::ids::{ConnectionId, Position};
+use crate::names::{ChannelName, UserId};
+use crate::payload::Payload;
+
+/// A message of a channel, as every subscriber on every node gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// Where it was published.
+    pub channel: ChannelName,
+    /// Its own place: the offset is this message's.
+    pub position: Position,
+    /// The user it came from; none when the backend published it in nobody's name.
+    pub from: Option<UserId>,
+    /// The connection it came from, if any.
+    pub connection: Option<ConnectionId>,
+    /// Whether that connection gets no copy.
+    pub exclude_sender: bool,
+    /// What was sent.
+    pub data: Payload,
+    /// Labels that subscribers may filter by, and the key that conflation goes by.
+    pub labels: Option<Box<Labels>>,
+    /// When the broker numbered it, in milliseconds of Unix time.
+    pub timestamp_ms: u64,
+}
+
+/// The optional parts of a publication, out of the way of the many that have none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    /// Name and value pairs; a subscription's filter looks at these and at nothing else.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+    /// Under `keep_latest`, a newer message of the same key replaces an older one that still waits.
+    pub key: Option<Box<str>>,
+}
+
+impl Publication {
+    /// The value of a tag.
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let labels = self.labels.as_ref()?;
+        labels.tags.iter().find(|(tag, _)| &**tag == name).map(|(_, value)| &**value)
+    }
+
+    /// The key that conflation goes by.
+    pub fn key(&self) -> Option<&str> {
+        self.labels.as_ref()?.key.as_deref()
+    }
+}
+
+/// What a subscription wants of a channel's messages: every named tag must have one of the values given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Filter {
+    /// Tag name and the values that pass.
+    pub any_of: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+impl Filter {
+    /// Whether the publication passes.
+    pub fn passes(&self, publication: &Publication) -> bool {
+        self.any_of.iter().all(|(name, values)| {
+            publication.tag(name).is_some_and(|value| values.iter().any(|wanted| &**wanted == value))
+        })
+    }
+}
