@@ -1,0 +1,123 @@
+//! Every bound of the engine, by name, in one place.
+//!
+//! A bound that is reached has a named outcome: an [`ErrorCode`](fanfare_protocol::ErrorCode), a
+//! [`CloseCode`](fanfare_protocol::CloseCode), or a policy. None of them is silence.
+
+/// The bounds of one node. All are configurable; the defaults are the mission's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message from a client, in bytes. Beyond it: close 1009.
+    pub message_bytes_max: usize,
+    /// The most frames of one message. Beyond it: close 1009.
+    pub fragments_max: u32,
+    /// The most channels and patterns of one connection. Beyond it: error `subscription_limit`.
+    pub subscriptions_per_connection_max: usize,
+    /// The most connections of one user on a node. Beyond it: HTTP 429 `user_limit`.
+    pub connections_per_user_max: u32,
+    /// The most connections from one address. Beyond it: HTTP 429 `address_limit`.
+    pub connections_per_ip_max: u32,
+    /// Whether the bound per address holds for loopback peers too: normally they are the proxy on this host.
+    pub limit_loopback: bool,
+    /// The most connections of the node. Beyond it: HTTP 503 `node_full`.
+    pub connections_max: u32,
+    /// Bytes that may wait in one connection's outbox. Beyond it: the channel's policy.
+    pub outbox_bytes_max: usize,
+    /// The most bytes that one recovery or one page of history carries. Beyond it: `recovered` is false, a
+    /// page ends early.
+    pub replay_bytes_max: usize,
+    /// The most requests to the application, or publishes, of one connection that are unanswered at a
+    /// time. Beyond it: error `too_many_requests_in_flight`.
+    pub requests_in_flight_max: u32,
+    /// Deliveries that may wait in front of one shard. Beyond it: error `overloaded` for the publisher.
+    pub inbox_deliveries_max: usize,
+    /// Bytes of history that the memory engine holds. Beyond it: the longest unused channels are forgotten.
+    pub history_bytes_max: usize,
+    /// The longest page of history.
+    pub history_page_max: u32,
+    /// Members listed in one presence reply. Beyond it: only the first are listed, the counts stay exact.
+    pub presence_listed_max: usize,
+    /// Users in a channel up to which join and leave events are sent. Beyond it: only counts tell.
+    pub join_leave_users_max: u32,
+    /// Users who are not connected and of whom the time they were last seen is remembered.
+    /// Beyond it: the longest gone are forgotten.
+    pub last_seen_users_max: usize,
+    /// Idempotency keys remembered per channel. Beyond it: the oldest are forgotten.
+    pub idempotency_keys_max: usize,
+    /// Members given their copy before other work gets its turn.
+    pub fanout_slice: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 64 * 1024,
+            fragments_max: 1024,
+            subscriptions_per_connection_max: 128,
+            connections_per_user_max: 10,
+            connections_per_ip_max: 100,
+            limit_loopback: false,
+            connections_max: 100_000,
+            outbox_bytes_max: 256 * 1024,
+            replay_bytes_max: 1024 * 1024,
+            requests_in_flight_max: 64,
+            inbox_deliveries_max: 65_536,
+            history_bytes_max: 256 * 1024 * 1024,
+            history_page_max: 1000,
+            presence_listed_max: 1000,
+            join_leave_users_max: 1000,
+            last_seen_users_max: 100_000,
+            idempotency_keys_max: 10_000,
+            fanout_slice: FANOUT_SLICE,
+        }
+    }
+}
+
+/// The largest message that may be configured.
+pub const MESSAGE_BYTES_CEILING: usize = 512 * 1024;
+
+/// Joined publications are cut into buffers of this size, so that one of them always fits an outbox.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// About a third of a millisecond of kernel time for small writes.
+const FANOUT_SLICE: usize = 32;
+
+const _: () = assert!(BATCH_BYTES_MAX <= 256 * 1024 / 2, "two batches have to fit the default outbox");
+
+/// How long things may take, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From accept to the end of the request's head. Beyond it: HTTP 408.
+    pub handshake_ms: u32,
+    /// From the handshake to the `auth` message where one is required. Beyond it: close 4001.
+    pub authentication_ms: u32,
+    /// Without any progress of a write. Beyond it: close 4011.
+    pub write_ms: u32,
+    /// From a message's first byte to its last. Beyond it: close 4007.
+    pub unfinished_message_ms: u32,
+    /// Between pings; the first one is spread over this time.
+    pub ping_interval_ms: u32,
+    /// From a ping to any sign of life. Beyond it: close 4010.
+    pub pong_ms: u32,
+    /// For an application's handler. Beyond it: error `request_timeout`.
+    pub request_ms: u32,
+    /// From our close frame to the peer's. Beyond it: the socket is closed without.
+    pub close_ms: u32,
+    /// Over which clients are told to come back elsewhere at shutdown.
+    pub drain_ms: u32,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            handshake_ms: 5_000,
+            authentication_ms: 5_000,
+            write_ms: 10_000,
+            unfinished_message_ms: 30_000,
+            ping_interval_ms: 25_000,
+            pong_ms: 8_000,
+            request_ms: 10_000,
+            close_ms: 3_000,
+            drain_ms: 25_000,
+        }
+    }
+}

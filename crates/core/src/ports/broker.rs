@@ -1,0 +1,299 @@
+//! The broker port: every publication goes through it, also when there is only one node.
+//!
+//! # Contract
+//!
+//! **Order.** A broker numbers the publications of a channel contiguously within an epoch, and every shard
+//! gets them in that order. The epoch changes whenever the numbering cannot be continued.
+//!
+//! **Splice.** The reply to [`Request::Subscribe`] enters the shard's inbox at the very place in the channel's
+//! order that it describes: publications up to its position were pushed before it (or are in its replay),
+//! those after it are pushed after it. The engine relies on this and keeps no second bookkeeping.
+//!
+//! **Atomicity.** A publish that was answered with a position is in the channel's history (as far as the
+//! namespace keeps one) and on its way to every interested shard. One that failed was not numbered.
+//!
+//! **Failure.** Every request is answered exactly once, also when the broker is gone: then with an
+//! [`ErrorCode`], within the broker's own deadline.
+//!
+//! **Blocking.** `submit` is called by shards and must not wait for anything but a short lock.
+
+use std::sync::Arc;
+
+use fanfare_protocol::command::{HistoryRange, Status, Topic};
+use fanfare_protocol::event::{Direct, Member, Members, UserState};
+use fanfare_protocol::publication::Labels;
+use fanfare_protocol::{
+    ChannelName, ChannelPattern, CloseCode, ConnectionId, ErrorCode, Payload, Position, Publication, UserId,
+};
+
+use super::application::Answer;
+use crate::namespace::Namespace;
+use crate::shard::Shard;
+
+/// One of a node's shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShardId(pub u8);
+
+/// Which open question of a shard a reply belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Numbers, keeps and carries publications; knows who is where. See the module for the contract.
+pub trait Broker: Send + Sync {
+    /// Takes a request. The reply goes where `reply` says, at once or later.
+    fn submit(&self, request: Request, reply: ReplyTo);
+
+    /// Lets time pass: expiry of history, keys and grace periods. Called a few times a second.
+    fn tick(&self, now_ms: u64);
+
+    /// Whether publishers had better pause because some shard is behind.
+    fn congested(&self) -> bool {
+        false
+    }
+}
+
+/// Carries deliveries into the shards.
+pub trait Inboxes: Send + Sync {
+    /// Appends to the shard's inbox and wakes it. Never blocks, never reorders.
+    fn push(&self, shard: ShardId, delivery: Delivery);
+
+    /// How many deliveries wait there.
+    fn waiting(&self, shard: ShardId) -> usize;
+
+    /// How many shards there are.
+    fn shards(&self) -> u8;
+}
+
+/// Where a reply goes.
+pub enum ReplyTo {
+    /// Nobody wants it.
+    Nobody,
+    /// Into the shard's inbox, as [`Delivery::Reply`].
+    Shard(ShardId, Ticket),
+    /// To a caller outside the shards. Must be quick: it may run under the broker's lock.
+    Callback(Box<dyn FnOnce(Reply) + Send>),
+}
+
+/// What a broker is asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Number, keep and deliver a message.
+    Publish(Publish),
+    /// A connection joins a channel.
+    Subscribe(Subscribe),
+    /// A connection leaves a channel. Follows every `Subscribe` exactly once, also an unanswered one.
+    Unsubscribe {
+        /// The shard of the connection.
+        shard: ShardId,
+        /// Which channel.
+        channel: ChannelName,
+        /// The user, or the name that stands for an anonymous connection.
+        member: UserId,
+        /// Whether the user said so, so that there is no grace period.
+        deliberate: bool,
+    },
+    /// A shard has its first connection that listens to a pattern.
+    Listen(ShardId, ChannelPattern),
+    /// A shard has none any more.
+    Unlisten(ShardId, ChannelPattern),
+    /// Past messages.
+    History {
+        /// Which channel.
+        channel: ChannelName,
+        /// Which of its messages.
+        range: HistoryRange,
+    },
+    /// Who is there.
+    Presence {
+        /// Which channel.
+        channel: ChannelName,
+        /// Only the numbers.
+        counts_only: bool,
+    },
+    /// A message to everyone, users or roles, on every node.
+    Direct(Target, Arc<Direct>),
+    /// Something to be done with connections, on every node. Answered with the number reached on this node.
+    Instruct(Target, Instruction),
+    /// A user's connection opened.
+    UserOpened(UserId),
+    /// A user's connection closed.
+    UserClosed(UserId),
+    /// A user changed their own status.
+    SetStatus(UserId, Status),
+    /// What is known of users.
+    Users(Vec<UserId>),
+    /// Channels that have subscribers, in the order of their names.
+    Channels {
+        /// Only names that begin so.
+        prefix: Box<str>,
+        /// Only names after this one.
+        after: Option<ChannelName>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// How many channels and users there are.
+    Counts,
+}
+
+/// A message to be numbered.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// Where to.
+    pub channel: ChannelName,
+    /// The channel's settings.
+    pub namespace: Arc<Namespace>,
+    /// The user it comes from.
+    pub from: Option<UserId>,
+    /// The connection it comes from.
+    pub connection: Option<ConnectionId>,
+    /// Whether that connection gets no copy.
+    pub exclude_sender: bool,
+    /// What.
+    pub data: Payload,
+    /// Tags and key.
+    pub labels: Option<Box<Labels>>,
+    /// The first result under this key is the result of every repetition.
+    pub idempotency_key: Option<Box<str>>,
+}
+
+/// A connection that joins a channel.
+#[derive(Debug, Clone)]
+pub struct Subscribe {
+    /// The shard of the connection.
+    pub shard: ShardId,
+    /// Where to.
+    pub channel: ChannelName,
+    /// The channel's settings.
+    pub namespace: Arc<Namespace>,
+    /// The user, or the name that stands for an anonymous connection.
+    pub member: UserId,
+    /// What the others see of it.
+    pub info: Option<Payload>,
+    /// Where the client was.
+    pub recover: Option<Position>,
+    /// Without `recover`: how many of the last messages to replay.
+    pub history: u32,
+    /// Whether the members are wanted along.
+    pub presence: bool,
+}
+
+/// Who is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Every connection.
+    Everyone,
+    /// Every connection of these users.
+    Users(Vec<UserId>),
+    /// Every connection that has one of these roles.
+    Roles(Vec<Box<str>>),
+    /// One connection.
+    Connection(ConnectionId),
+}
+
+/// What is to be done with connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instruction {
+    /// Subscribe them.
+    Subscribe(Topic),
+    /// Unsubscribe them.
+    Unsubscribe(Topic),
+    /// Close them.
+    Disconnect(CloseCode),
+}
+
+/// What a broker answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// To `Publish`.
+    Published {
+        /// The message's place.
+        position: Position,
+        /// Whether the idempotency key had been used.
+        duplicate: bool,
+    },
+    /// To `Subscribe`.
+    Subscribed(Box<Subscribed>),
+    /// To `History`.
+    History(Box<HistoryPage>),
+    /// To `Presence`.
+    Presence(Box<Members>),
+    /// To `Users`.
+    Users(Vec<UserState>),
+    /// To `Channels`.
+    Channels(Vec<ChannelState>),
+    /// To `Counts`.
+    Counts {
+        /// Channels with subscribers or history.
+        channels: usize,
+        /// Users online.
+        users: usize,
+        /// Bytes of history held.
+        history_bytes: usize,
+    },
+    /// To anything that has no other answer.
+    Done,
+    /// The request was not carried out.
+    Failed(ErrorCode),
+}
+
+/// The outcome of a subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscribed {
+    /// The place of the channel's newest message.
+    pub position: Position,
+    /// The answer to `recover`.
+    pub recovered: Option<bool>,
+    /// Messages up to `position` that the subscriber is to get first, oldest first.
+    pub replay: Vec<Arc<Publication>>,
+    /// The members, when they were asked for.
+    pub presence: Option<Members>,
+}
+
+/// A page of history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryPage {
+    /// The messages, in the order asked for.
+    pub publications: Vec<Arc<Publication>>,
+    /// The place of the channel's newest message.
+    pub position: Position,
+    /// Whether further messages lie beyond the last one of these.
+    pub more: bool,
+}
+
+/// A channel in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelState {
+    /// Its name.
+    pub channel: ChannelName,
+    /// Connections subscribed to it.
+    pub connections: u32,
+    /// Users in it; the same as `connections` where there is no presence.
+    pub users: u32,
+}
+
+/// What enters a shard from outside, in order.
+pub enum Delivery {
+    /// A message of a channel that the shard has subscribers of, directly or by pattern.
+    Publication(Arc<Publication>),
+    /// A user joined or left such a channel.
+    Presence {
+        /// Which channel.
+        channel: ChannelName,
+        /// Who.
+        member: Arc<Member>,
+        /// Joined or left.
+        joined: bool,
+    },
+    /// A message to those of the shard's connections that are meant.
+    Direct(Target, Arc<Direct>),
+    /// Something to be done with those of the shard's connections that are meant.
+    Instruct(Target, Instruction),
+    /// A broker's reply.
+    Reply(Ticket, Reply),
+    /// The answer of an application's handler.
+    Answer(Ticket, Answer),
+    /// Continuity of a channel was lost: its subscribers must be told.
+    Lost(ChannelName),
+    /// A look at the shard, for metrics and listings. Must be quick.
+    Inspect(Box<dyn FnOnce(&Shard) + Send>),
+}

@@ -1,0 +1,24 @@
+//! Lanes: what makes two subscribers' bytes equal.
+
+use fanfare_protocol::{CloseCode, Event};
+
+/// The index of a lane in the list that the shards were built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(pub u8);
+
+/// Encodes events for every connection of one lane: a dialect in a transport's framing.
+///
+/// The same event always gives the same bytes; that is why one encoding serves all subscribers of a lane.
+pub trait LaneEncoder: Send {
+    /// Appends the event, framed. Appends nothing if the dialect has no form for it.
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+
+    /// Appends the transport's own ping.
+    fn ping(&mut self, out: &mut Vec<u8>);
+
+    /// Appends the transport's own answer to a ping.
+    fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>);
+
+    /// Appends the transport's own end of the connection.
+    fn close(&mut self, code: CloseCode, out: &mut Vec<u8>);
+}

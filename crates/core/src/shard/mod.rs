@@ -1,0 +1,4 @@
+//! One thread's share of the node.
+
+/// One thread's share of the node.
+pub struct Shard {}
