@@ -45,6 +45,11 @@ pub struct Args {
     #[arg(long, default_value_t = 256)]
     pub window: usize,
 
+    /// In the saturated scenarios, how long arriving bytes gather before they are read, in milliseconds.
+    /// Reading each message by itself would take the processor from a server on the same machine.
+    #[arg(long, default_value_t = 2.0)]
+    pub gather_ms: f64,
+
     /// The size of a payload, where the scenario does not set it.
     #[arg(long, default_value_t = 64)]
     pub payload_bytes: usize,

@@ -48,9 +48,9 @@ impl Target {
     }
 
     /// The upgrade request. The nonce may be the same each time: nothing caches here.
-    pub(crate) fn request(&self, target: &str, subprotocol: Option<&str>) -> ClientRequest {
-        let path = self.path.as_deref().unwrap_or(target);
-        ClientRequest::new(&self.host, path, subprotocol.as_slice(), &[], *b"fanfare load gen")
+    pub(crate) fn request(&self, path: &str) -> ClientRequest {
+        let path = self.path.as_deref().unwrap_or(path);
+        ClientRequest::new(&self.host, path, &[], &[], *b"fanfare load gen")
     }
 
     /// Opens the `index`th socket, without waiting for the connection to stand.

@@ -71,7 +71,8 @@ impl Swarm {
     }
 
     /// Publishes to each room as fast as its members take it: `window` publications of a room are under
-    /// way at a time, so that no server has a reason to call anybody slow.
+    /// way at a time, so that no server has a reason to call anybody slow. Between turns the loop sleeps a
+    /// little: many messages are then taken by one read, and the server keeps the processor.
     pub(crate) fn saturate(
         &mut self,
         rooms: &Range<u32>,
@@ -89,6 +90,7 @@ impl Swarm {
             }
             self.turn(Some(Duration::from_millis(100)))?;
             progress.check(self)?;
+            std::thread::sleep(self.gather);
         }
         Ok(())
     }

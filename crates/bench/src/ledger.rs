@@ -8,10 +8,9 @@ use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
+use crate::measure::latencies;
 use crate::stamp::Stamp;
 
-/// The longest latency told apart: two minutes.
-const LATENCY_NS_MAX: u64 = 120_000_000_000;
 /// Faults kept as text; further ones are only counted.
 const FAULTS_MAX: usize = 8;
 
@@ -168,9 +167,7 @@ impl Ledger {
 
     /// Begins to record latencies in empty histograms, one per group.
     pub(crate) fn record(&mut self, groups: usize) {
-        // Three digits over two minutes: the bounds are constants, so they fit each other.
-        self.histograms =
-            (0..groups).filter_map(|_| Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3).ok()).collect();
+        self.histograms = (0..groups).filter_map(|_| latencies()).collect();
     }
 
     /// Stops recording and hands the histograms over.

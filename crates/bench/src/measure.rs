@@ -99,6 +99,12 @@ impl Measured {
     }
 }
 
+/// An empty latency histogram, in nanoseconds.
+pub(crate) fn latencies() -> Option<Histogram<u64>> {
+    // From a microsecond to two minutes with three digits: constants that fit each other.
+    Histogram::new_with_bounds(1_000, 120_000_000_000, 3).ok()
+}
+
 /// For each name the median over the runs that were made without fault.
 pub(crate) fn median(runs: &[Measured]) -> Vec<(String, f64)> {
     let sound: Vec<&Measured> = runs.iter().filter(|run| run.faults.is_empty()).collect();

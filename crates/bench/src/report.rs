@@ -73,6 +73,7 @@ pub(crate) fn json_report(args: &Args, outcomes: &[Outcome]) -> Value {
         "quick": args.quick,
         "seconds": args.seconds,
         "window": args.window,
+        "gather_ms": args.gather_ms,
         "payload_bytes": args.payload_bytes,
         "scenarios": outcomes.iter().map(Outcome::json).collect::<Vec<_>>(),
     })

@@ -30,6 +30,8 @@ pub fn run(args: &Args) -> Result<bool, Error> {
         }
         None => None,
     };
+    let gather = Duration::try_from_secs_f64(args.gather_ms / 1e3)
+        .map_err(|_| Error::new("gather-ms must be a number of milliseconds"))?;
     if args.seconds.is_nan() || args.seconds <= 0.0 || args.runs == 0 || args.window == 0 {
         return Err(Error::new("seconds, runs and window must be more than zero"));
     }
@@ -40,6 +42,7 @@ pub fn run(args: &Args) -> Result<bool, Error> {
         gauge: Gauge::new(server),
         time: Duration::from_secs_f64(seconds),
         window: args.window,
+        gather,
         payload_bytes: args.payload_bytes,
         quick: args.quick,
         prefix: String::new(),

@@ -55,6 +55,16 @@ pub(crate) enum Rest {
     More,
 }
 
+/// How far a connection has come.
+enum Stage {
+    /// No WebSocket is wanted.
+    Plain,
+    /// The handshake is under way.
+    Upgrading(Box<ClientRequest>),
+    /// Frames are spoken.
+    Open,
+}
+
 /// One connection.
 pub(crate) struct Seat {
     stream: TcpStream,
@@ -66,8 +76,7 @@ pub(crate) struct Seat {
     pub(crate) stalled: bool,
     /// Set while it waits to be flushed.
     pub(crate) dirty: bool,
-    /// The handshake under way; none once the WebSocket is open.
-    request: Option<Box<ClientRequest>>,
+    stage: Stage,
     /// Bytes of a frame or head that has not arrived whole.
     carry: Vec<u8>,
     /// Payload bytes to come of the frame that is being streamed.
@@ -77,7 +86,9 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(stream: TcpStream, role: Role, tally: Tally, request: ClientRequest) -> Self {
+    /// A connection that is being made. Without a request it speaks plain bytes.
+    pub(crate) fn new(stream: TcpStream, role: Role, tally: Tally, request: Option<ClientRequest>) -> Self {
+        let out = request.as_ref().map_or_else(Vec::new, |request| request.head().to_vec());
         Self {
             stream,
             role,
@@ -86,8 +97,8 @@ impl Seat {
             end: None,
             stalled: false,
             dirty: false,
-            out: request.head().to_vec(),
-            request: Some(Box::new(request)),
+            out,
+            stage: request.map_or(Stage::Plain, |request| Stage::Upgrading(Box::new(request))),
             carry: Vec::new(),
             owed: 0,
             out_done: 0,
@@ -120,7 +131,7 @@ impl Seat {
 
     /// Says goodbye and closes the sending side.
     pub(crate) fn part(&mut self) {
-        if self.end.is_none() && self.request.is_none() {
+        if self.end.is_none() && matches!(self.stage, Stage::Open) {
             frame::push(&mut self.out, OpCode::Close, &1000_u16.to_be_bytes());
             self.flush();
         }
@@ -150,7 +161,7 @@ impl Seat {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Nothing,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Rest::More,
             Err(error) => {
-                if self.request.is_some() {
+                if !self.link.ready {
                     ground.ledger.fault(|| format!("cannot connect: {error}"));
                 }
                 self.finish(None, ground.now_ns());
@@ -167,16 +178,27 @@ impl Seat {
         }
     }
 
+    /// The socket is writable, so it is connected; what waits can be sent.
+    pub(crate) fn writable(&mut self, ground: &mut Ground) {
+        if matches!(self.stage, Stage::Plain) && !self.link.ready {
+            self.hear(ground, |adapter, who, hearing| adapter.opened(who, hearing));
+        }
+        self.flush();
+    }
+
     /// Goes through received bytes and keeps what is not complete.
     fn take_in(&mut self, bytes: &[u8], ground: &mut Ground) {
-        let mut at = 0;
-        if let Some(request) = &self.request {
-            match request.response(bytes) {
-                Ok(None) => {}
+        let done = match &self.stage {
+            Stage::Plain => {
+                self.hear(ground, |adapter, who, hearing| adapter.heard(who, bytes, hearing));
+                bytes.len()
+            }
+            Stage::Upgrading(request) => match request.response(bytes) {
+                Ok(None) => 0,
                 Ok(Some(response)) => {
-                    at = response.consumed;
-                    self.request = None;
+                    self.stage = Stage::Open;
                     self.hear(ground, |adapter, who, hearing| adapter.opened(who, hearing));
+                    response.consumed + self.frames(&bytes[response.consumed..], ground)
                 }
                 Err(error) => {
                     let status = error.status().map_or(String::new(), |status| format!(" (status {status})"));
@@ -186,12 +208,10 @@ impl Seat {
                     self.finish(None, ground.now_ns());
                     return;
                 }
-            }
-        }
-        if self.request.is_none() {
-            at += self.frames(&bytes[at..], ground);
-        }
-        let rest = &bytes[at..];
+            },
+            Stage::Open => self.frames(bytes, ground),
+        };
+        let rest = &bytes[done..];
         if rest.is_empty() {
             self.carry = Vec::new();
         } else {

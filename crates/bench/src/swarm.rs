@@ -62,6 +62,8 @@ pub(crate) struct Swarm {
     /// Seats with more to read than the last turn took.
     again: Vec<usize>,
     payload_bytes: usize,
+    /// How long bytes gather between reads when saturated.
+    pub(crate) gather: Duration,
     /// Scratch for one payload.
     data: Vec<u8>,
     /// Connections opened so far, for spreading them over source addresses.
@@ -91,6 +93,7 @@ impl Swarm {
             dirty: Vec::new(),
             again: Vec::new(),
             payload_bytes,
+            gather: Duration::ZERO,
             data: Vec::new(),
             dialled: 0,
             prefix,
@@ -207,8 +210,7 @@ impl Swarm {
 
     fn dial(&mut self, place: Place, index: usize) -> Result<Seat, Error> {
         let who = Who { role: place.role, room: &self.ground.names[place.tally.room as usize] };
-        let (path, subprotocol) = self.ground.adapter.target(&who);
-        let request = self.target.request(&path, subprotocol);
+        let request = self.ground.adapter.path(&who).map(|path| self.target.request(&path));
         let stream = self.target.connect(self.dialled, place.options)?;
         self.dialled += 1;
         let mut seat = Seat::new(stream, place.role, place.tally, request);
@@ -250,7 +252,7 @@ impl Swarm {
         for event in &self.events {
             let Some(seat) = self.seats.get_mut(event.token().0) else { continue };
             if event.is_writable() {
-                seat.flush();
+                seat.writable(&mut self.ground);
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 Self::read(seat, event.token().0, &mut self.ground, &mut self.again);

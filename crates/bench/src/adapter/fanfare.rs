@@ -8,8 +8,8 @@ use super::{Adapter, Hearing, Role, Who, push_json_publish};
 pub(crate) struct Fanfare;
 
 impl Adapter for Fanfare {
-    fn target(&self, _who: &Who<'_>) -> (String, Option<&'static str>) {
-        ("/ws".to_owned(), None)
+    fn path(&self, _who: &Who<'_>) -> Option<String> {
+        Some("/ws".to_owned())
     }
 
     fn opened(&self, who: &Who<'_>, hearing: &mut Hearing<'_>) {

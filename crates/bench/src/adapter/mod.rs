@@ -112,8 +112,9 @@ impl Hearing<'_> {
 
 /// A peer's words. Adapters hold no state: what they need to remember is in [`Link`].
 pub(crate) trait Adapter: Sync {
-    /// Path and query of the WebSocket, and its subprotocol, if one is asked for.
-    fn target(&self, who: &Who<'_>) -> (String, Option<&'static str>);
+    /// Path and query of the WebSocket. None where no WebSocket is opened: the adapter then writes and
+    /// hears plain bytes.
+    fn path(&self, who: &Who<'_>) -> Option<String>;
 
     /// Whether frames are slices of a byte stream, in which records may be cut anywhere.
     fn is_streamed(&self) -> bool {
@@ -125,7 +126,7 @@ pub(crate) trait Adapter: Sync {
         false
     }
 
-    /// The WebSocket is open: say what must be said unasked, into `hearing`.
+    /// The WebSocket is open, or without one the socket: say what must be said unasked, into `hearing`.
     fn opened(&self, who: &Who<'_>, hearing: &mut Hearing<'_>);
 
     /// Something arrived: a message, or in streamed mode a piece of the stream.
@@ -218,6 +219,11 @@ mod tests {
         for peer in [Peer::Fanfare, Peer::Ws, Peer::SocketIo, Peer::Nats, Peer::Nchan] {
             let mut out = Vec::new();
             peer.adapter().publish("r", FIRST.as_bytes(), &mut out);
+            if peer == Peer::Nchan {
+                let text = String::from_utf8(out).unwrap();
+                assert!(text.starts_with("POST /pub/r HTTP/1.1\r\n") && text.ends_with(FIRST));
+                continue;
+            }
             let limits = fanfare_wire::Limits { message_bytes_max: 1 << 16, fragments_max: 1 };
             let mut decoder = fanfare_wire::Decoder::new(fanfare_wire::Role::Server);
             let decoded = decoder.decode(&mut out, &limits).unwrap();

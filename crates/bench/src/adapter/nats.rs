@@ -9,8 +9,8 @@ use crate::frame;
 pub(crate) struct Nats;
 
 impl Adapter for Nats {
-    fn target(&self, _who: &Who<'_>) -> (String, Option<&'static str>) {
-        ("/".to_owned(), None)
+    fn path(&self, _who: &Who<'_>) -> Option<String> {
+        Some("/".to_owned())
     }
 
     fn is_streamed(&self) -> bool {

@@ -1,23 +1,19 @@
 //! nginx with nchan: the room is in the path, messages travel bare.
 
-use fanfare_wire::OpCode;
-
 use super::{Adapter, Hearing, Role, Who};
-use crate::frame;
 
-/// Subscribes by connecting to `/sub/<room>`, publishes by a WebSocket to `/pub/<room>`.
+/// Subscribes by a WebSocket to `/sub/<room>`, publishes by pipelined `POST /pub/<room>`.
+///
+/// nchan also takes publications from a WebSocket, but leaves frames that came together lying until
+/// further ones arrive, so that the last ones of a burst are never delivered.
 pub(crate) struct Nchan;
 
 impl Adapter for Nchan {
-    fn target(&self, who: &Who<'_>) -> (String, Option<&'static str>) {
+    fn path(&self, who: &Who<'_>) -> Option<String> {
         match who.role {
-            Role::Subscriber => (format!("/sub/{}", who.room), None),
-            Role::Publisher => (format!("/pub/{}", who.room), None),
+            Role::Subscriber => Some(format!("/sub/{}", who.room)),
+            Role::Publisher => None,
         }
-    }
-
-    fn binds_publisher_to_room(&self) -> bool {
-        true
     }
 
     fn opened(&self, _who: &Who<'_>, hearing: &mut Hearing<'_>) {
@@ -25,13 +21,21 @@ impl Adapter for Nchan {
     }
 
     fn heard(&self, who: &Who<'_>, message: &[u8], hearing: &mut Hearing<'_>) {
-        // A publisher is told after each message how many subscribers the channel has.
-        if who.role == Role::Subscriber {
-            hearing.delivered(message);
+        match who.role {
+            Role::Subscriber => hearing.delivered(message),
+            // 201 and 202 say with and without subscribers; whatever is no answer's beginning is a body.
+            Role::Publisher => {
+                if message.starts_with(b"HTTP/1.1 ") && !message.starts_with(b"HTTP/1.1 20") {
+                    hearing.refused(message);
+                }
+            }
         }
     }
 
-    fn publish(&self, _room: &str, data: &[u8], out: &mut Vec<u8>) {
-        frame::push(out, OpCode::Text, data);
+    fn publish(&self, room: &str, data: &[u8], out: &mut Vec<u8>) {
+        let length = data.len();
+        let head = format!("POST /pub/{room} HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n");
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(data);
     }
 }

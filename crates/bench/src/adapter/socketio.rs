@@ -8,8 +8,8 @@ use super::{Adapter, Hearing, Role, Who, push_json_publish};
 pub(crate) struct SocketIo;
 
 impl Adapter for SocketIo {
-    fn target(&self, _who: &Who<'_>) -> (String, Option<&'static str>) {
-        ("/socket.io/?EIO=4&transport=websocket".to_owned(), None)
+    fn path(&self, _who: &Who<'_>) -> Option<String> {
+        Some("/socket.io/?EIO=4&transport=websocket".to_owned())
     }
 
     fn opened(&self, _who: &Who<'_>, _hearing: &mut Hearing<'_>) {

@@ -7,8 +7,8 @@ use super::{Adapter, Hearing, Who};
 pub(crate) struct Ws;
 
 impl Adapter for Ws {
-    fn target(&self, _who: &Who<'_>) -> (String, Option<&'static str>) {
-        ("/".to_owned(), None)
+    fn path(&self, _who: &Who<'_>) -> Option<String> {
+        Some("/".to_owned())
     }
 
     fn opened(&self, who: &Who<'_>, hearing: &mut Hearing<'_>) {

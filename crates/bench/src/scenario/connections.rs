@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::Bench;
 use crate::dial::SocketOptions;
 use crate::error::Error;
-use crate::measure::Measured;
+use crate::measure::{Measured, latencies};
 use crate::swarm::{PATIENCE, Place, Swarm};
 
 /// Subscribers per room while they are there.
@@ -26,7 +26,7 @@ pub(crate) fn run(bench: &Bench, lanes: usize) -> Result<Measured, Error> {
     let mut opened_ns = vec![swarm.now_ns(); lanes];
 
     churn(&mut swarm, &place, &mut opened_ns, None, bench.warm_up())?;
-    let mut histogram = Histogram::new(3).map_err(|error| Error::new(error.to_string()))?;
+    let mut histogram = latencies().ok_or_else(|| Error::new("no histogram"))?;
     let before = bench.gauge.mark(0);
     let made = churn(&mut swarm, &place, &mut opened_ns, Some(&mut histogram), bench.time)?;
     let after = bench.gauge.mark(made);

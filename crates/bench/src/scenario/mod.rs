@@ -88,6 +88,8 @@ pub(crate) struct Bench {
     pub(crate) time: Duration,
     /// Publications of one room in flight when saturated.
     pub(crate) window: usize,
+    /// How long bytes gather between reads when saturated.
+    pub(crate) gather: Duration,
     pub(crate) payload_bytes: usize,
     /// A tenth of the connections.
     pub(crate) quick: bool,
@@ -97,7 +99,10 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn swarm(&self) -> Result<Swarm, Error> {
-        Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, self.prefix.clone())
+        let mut swarm =
+            Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, self.prefix.clone())?;
+        swarm.gather = self.gather;
+        Ok(swarm)
     }
 
     /// So many connections, or a tenth of them.
