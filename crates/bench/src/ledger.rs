@@ -33,8 +33,6 @@ struct Room {
 pub(crate) struct Tally {
     /// Which room's deliveries are its own.
     pub(crate) room: u32,
-    /// Which histogram its latencies go to.
-    pub(crate) group: u8,
     /// Whether the room waits for it. A subscriber that stops reading is not waited for.
     pub(crate) counted: bool,
     delivered: u32,
@@ -45,8 +43,8 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// A member whose deliveries the room waits for.
-    pub(crate) fn counted(room: u32, group: u8) -> Self {
-        Self { room, group, counted: true, ..Self::default() }
+    pub(crate) fn counted(room: u32) -> Self {
+        Self { room, counted: true, ..Self::default() }
     }
 
     /// A publisher, or a subscriber whose deliveries nobody waits for.
@@ -64,8 +62,8 @@ impl Tally {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     rooms: Vec<Room>,
-    /// One per group, when latencies are wanted.
-    histograms: Vec<Histogram<u64>>,
+    /// Where latencies go, when they are wanted.
+    histogram: Option<Histogram<u64>>,
     deliveries: u64,
     faults: Vec<String>,
     faults_total: u64,
@@ -73,7 +71,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new() -> Self {
-        Self { rooms: Vec::new(), histograms: Vec::new(), deliveries: 0, faults: Vec::new(), faults_total: 0 }
+        Self { rooms: Vec::new(), histogram: None, deliveries: 0, faults: Vec::new(), faults_total: 0 }
     }
 
     /// Adds rooms and returns the first one's number.
@@ -160,19 +158,19 @@ impl Ledger {
             room.missing.pop_front();
             room.complete += 1;
         }
-        if let Some(histogram) = self.histograms.get_mut(usize::from(tally.group)) {
+        if let Some(histogram) = &mut self.histogram {
             histogram.saturating_record(now_ns.saturating_sub(stamp.due_ns));
         }
     }
 
-    /// Begins to record latencies in empty histograms, one per group.
-    pub(crate) fn record(&mut self, groups: usize) {
-        self.histograms = (0..groups).filter_map(|_| latencies()).collect();
+    /// Begins to record latencies in an empty histogram.
+    pub(crate) fn record(&mut self) {
+        self.histogram = latencies();
     }
 
-    /// Stops recording and hands the histograms over.
-    pub(crate) fn take_histograms(&mut self) -> Vec<Histogram<u64>> {
-        std::mem::take(&mut self.histograms)
+    /// Stops recording and hands the latencies over.
+    pub(crate) fn take_latencies(&mut self) -> Option<Histogram<u64>> {
+        self.histogram.take()
     }
 
     /// How many publications this subscriber should have had.
@@ -236,7 +234,7 @@ mod tests {
             let room = ledger.open_rooms(1, false);
             let members = (0..members)
                 .map(|_| {
-                    let mut tally = Tally::counted(room, 0);
+                    let mut tally = Tally::counted(room);
                     ledger.enter(&mut tally);
                     tally
                 })
@@ -304,12 +302,11 @@ mod tests {
     #[test]
     fn latency_counts_from_the_due_time() {
         let mut scene = Scene::new(1);
-        scene.ledger.record(1);
+        scene.ledger.record();
         scene.ledger.publish(0);
         let mut message = Vec::new();
         Stamp { sequence: 0, due_ns: 1_000_000 }.write(&mut message, 64);
         scene.ledger.deliver(&mut scene.members[0], &message, 3_000_000);
-        let histograms = scene.ledger.take_histograms();
-        assert!(histograms[0].max().abs_diff(2_000_000) < 2_000);
+        assert!(scene.ledger.take_latencies().unwrap().max().abs_diff(2_000_000) < 2_000);
     }
 }

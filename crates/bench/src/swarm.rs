@@ -32,12 +32,7 @@ pub(crate) struct Place {
 impl Place {
     /// A subscriber of `room` whose deliveries are waited for.
     pub(crate) fn subscriber(room: u32) -> Self {
-        Self::in_group(room, 0)
-    }
-
-    /// A subscriber whose latencies go to histogram `group`.
-    pub(crate) fn in_group(room: u32, group: u8) -> Self {
-        let tally = Tally::counted(room, group);
+        let tally = Tally::counted(room);
         Self { role: Role::Subscriber, tally, options: SocketOptions::default() }
     }
 

@@ -152,7 +152,7 @@ mod tests {
     fn scene() -> (Ledger, Tally, Link) {
         let mut ledger = Ledger::new();
         ledger.open_rooms(1, false);
-        let mut tally = Tally::counted(0, 0);
+        let mut tally = Tally::counted(0);
         ledger.enter(&mut tally);
         ledger.publish(0);
         ledger.publish(0);

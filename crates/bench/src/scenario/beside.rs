@@ -1,6 +1,15 @@
 //! Does a big room hurt the small ones?
+//!
+//! The big room's connections have a thread of their own: the small ones' messages must not wait in the
+//! generator behind ten thousand others, or the generator would be what is measured.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
 
 use super::{Bench, SETTLING};
+use crate::dial::check_descriptors;
 use crate::drive::Stream;
 use crate::error::Error;
 use crate::measure::Measured;
@@ -10,56 +19,69 @@ const SMALL_ROOMS: usize = 100;
 const SMALL_ROOM_MEMBERS: usize = 10;
 const SMALL_ROOM_PER_SECOND: f64 = 2.0;
 const BIG_ROOM_PER_SECOND: f64 = 10.0;
-/// Histogram numbers.
-const SMALL: u8 = 0;
-const BIG: u8 = 1;
+
+/// Rooms, their connections, and how often they are published to.
+struct Side {
+    swarm: Swarm,
+    rooms: Range<u32>,
+    per_second: f64,
+}
+
+impl Side {
+    fn new(bench: &Bench, name: &str, rooms: usize, members: usize, per_second: f64) -> Result<Self, Error> {
+        let mut swarm = bench.named_swarm(name)?;
+        let rooms = swarm.open_rooms(rooms, false);
+        let members = rooms.clone().flat_map(|room| (0..members).map(move |_| Place::subscriber(room)));
+        swarm.seat_all(members)?;
+        swarm.seat_publishers(rooms.clone(), 1)?;
+        swarm.settle(SETTLING)?;
+        Ok(Self { swarm, rooms, per_second })
+    }
+
+    /// Publishes for a while and returns the latencies of what was published after the warm-up.
+    fn speak(&mut self, warm_up: Duration, time: Duration) -> Result<Histogram<u64>, Error> {
+        let mut streams = [Stream::new(self.rooms.clone(), self.per_second, self.swarm.now_ns())];
+        self.swarm.pace(&mut streams, warm_up)?;
+        self.swarm.ledger().record();
+        self.swarm.pace(&mut streams, time)?;
+        self.swarm.drain()?;
+        self.swarm.ledger().take_latencies().ok_or_else(|| Error::new("no histogram"))
+    }
+}
 
 /// Latency of small rooms while a big one is silent, and while it is not.
 pub(crate) fn run(bench: &Bench, members: usize) -> Result<Measured, Error> {
-    let mut swarm = bench.swarm()?;
-    let big = swarm.open_rooms(1, false);
-    let small = swarm.open_rooms(bench.scaled(SMALL_ROOMS), false);
-    swarm.seat_all((0..bench.scaled(members)).map(|_| Place::in_group(big.start, BIG)))?;
-    let small_members =
-        small.clone().flat_map(|room| (0..SMALL_ROOM_MEMBERS).map(move |_| Place::in_group(room, SMALL)));
-    swarm.seat_all(small_members.collect::<Vec<_>>())?;
-    swarm.seat_publishers(big.clone(), 1)?;
-    swarm.seat_publishers(small.clone(), 1)?;
-    swarm.settle(SETTLING)?;
+    let (members, small_rooms) = (bench.scaled(members), bench.scaled(SMALL_ROOMS));
+    check_descriptors(members + small_rooms * SMALL_ROOM_MEMBERS)?;
+    let mut big = Side::new(bench, "big", 1, members, BIG_ROOM_PER_SECOND)?;
+    let mut small = Side::new(bench, "small", small_rooms, SMALL_ROOM_MEMBERS, SMALL_ROOM_PER_SECOND)?;
+    let (warm_up, time) = (bench.warm_up(), bench.time);
+
+    let quiet = beside(|| big.swarm.settle(warm_up + time), || small.speak(warm_up, time))?.1;
+    let (big_loud, loud) = beside(|| big.speak(warm_up, time), || small.speak(warm_up, time))?;
 
     let mut measured = Measured::default();
-    let quiet = [Stream::new(small.clone(), SMALL_ROOM_PER_SECOND, swarm.now_ns())];
-    let quiet_p99 = phase(bench, &mut swarm, quiet, "quiet_", &mut measured)?;
-    let start_ns = swarm.now_ns();
-    let loud = [
-        Stream::new(small, SMALL_ROOM_PER_SECOND, start_ns),
-        Stream::new(big, BIG_ROOM_PER_SECOND, start_ns),
-    ];
-    let loud_p99 = phase(bench, &mut swarm, loud, "loud_", &mut measured)?;
-    measured.add("small_rooms_p99_loud_to_quiet_ratio", loud_p99 / quiet_p99);
-    measured.faults = swarm.audit();
-    swarm.part_all();
+    measured.add_latency("quiet_small_rooms_", &quiet);
+    measured.add_latency("loud_small_rooms_", &loud);
+    measured.add_latency("loud_big_room_", &big_loud);
+    let p99 = |histogram: &Histogram<u64>| histogram.value_at_quantile(0.99) as f64;
+    measured.add("small_rooms_p99_loud_to_quiet_ratio", p99(&loud) / p99(&quiet));
+    for mut side in [big, small] {
+        measured.faults.extend(side.swarm.audit());
+        side.swarm.part_all();
+    }
     Ok(measured)
 }
 
-/// Runs the streams and returns the small rooms' p99.
-fn phase<const N: usize>(
-    bench: &Bench,
-    swarm: &mut Swarm,
-    mut streams: [Stream; N],
-    prefix: &str,
-    measured: &mut Measured,
-) -> Result<f64, Error> {
-    swarm.pace(&mut streams, bench.warm_up())?;
-    swarm.drain()?;
-    swarm.ledger().record(2);
-    swarm.pace(&mut streams, bench.time)?;
-    swarm.drain()?;
-    let histograms = swarm.ledger().take_histograms();
-    let [small, big] = histograms.as_slice() else { return Err(Error::new("no histograms")) };
-    measured.add_latency(&format!("{prefix}small_rooms_"), small);
-    if !big.is_empty() {
-        measured.add_latency(&format!("{prefix}big_room_"), big);
-    }
-    Ok(small.value_at_quantile(0.99) as f64)
+/// Does both at the same time, the first on another thread.
+fn beside<A: Send, B>(
+    other: impl FnOnce() -> Result<A, Error> + Send,
+    own: impl FnOnce() -> Result<B, Error>,
+) -> Result<(A, B), Error> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let own = own();
+        let other = other.join().map_err(|_| Error::new("the big room's thread failed"))?;
+        Ok((other?, own?))
+    })
 }

@@ -69,7 +69,7 @@ pub(crate) fn paced(bench: &Bench, rooms: usize, members: usize, per_second: f64
     let mut streams = [Stream::new(rooms, per_second, swarm.now_ns())];
     swarm.pace(&mut streams, bench.warm_up())?;
     swarm.drain()?;
-    swarm.ledger().record(1);
+    swarm.ledger().record();
     let before = bench.gauge.mark(swarm.ledger().deliveries());
     swarm.pace(&mut streams, bench.time)?;
     swarm.drain()?;
@@ -77,7 +77,7 @@ pub(crate) fn paced(bench: &Bench, rooms: usize, members: usize, per_second: f64
 
     let mut measured = Measured::default();
     measured.add_span("delivery", before, after);
-    for histogram in swarm.ledger().take_histograms() {
+    if let Some(histogram) = swarm.ledger().take_latencies() {
         measured.add_latency("", &histogram);
     }
     measured.faults = swarm.audit();

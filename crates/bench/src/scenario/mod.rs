@@ -99,8 +99,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn swarm(&self) -> Result<Swarm, Error> {
-        let mut swarm =
-            Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, self.prefix.clone())?;
+        self.named_swarm("room")
+    }
+
+    /// A swarm whose rooms have another name than those of a swarm beside it.
+    pub(crate) fn named_swarm(&self, name: &str) -> Result<Swarm, Error> {
+        let prefix = format!("{}-{name}", self.prefix);
+        let mut swarm = Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, prefix)?;
         swarm.gather = self.gather;
         Ok(swarm)
     }

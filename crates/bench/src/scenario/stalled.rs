@@ -76,12 +76,11 @@ fn recorded(
     measured: &mut Measured,
     phase: impl FnOnce(&mut Swarm) -> Result<(), Error>,
 ) -> Result<f64, Error> {
-    swarm.ledger().record(1);
+    swarm.ledger().record();
     phase(swarm)?;
     swarm.drain()?;
-    let histograms = swarm.ledger().take_histograms();
-    let Some(histogram) = histograms.first() else { return Err(Error::new("no histogram")) };
-    measured.add_latency(prefix, histogram);
+    let histogram = swarm.ledger().take_latencies().ok_or_else(|| Error::new("no histogram"))?;
+    measured.add_latency(prefix, &histogram);
     Ok(histogram.value_at_quantile(0.99) as f64)
 }
 
