@@ -1,4 +1,7 @@
 //! Skeleton.
 
 pub mod config;
+pub mod health;
+pub mod logging;
+pub mod metrics;
 pub mod secrets;
