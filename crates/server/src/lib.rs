@@ -1,5 +1,6 @@
 //! Skeleton.
 
+pub mod cli;
 pub mod config;
 pub mod health;
 pub mod logging;

@@ -67,6 +67,17 @@ impl KeyFile {
         Ok(Self::found(path, &text, exposed))
     }
 
+    /// The key in clear, for a program that has to show it to the server.
+    ///
+    /// # Errors
+    /// When the file holds no key or cannot be read.
+    pub fn text(path: &Path) -> Result<String, KeyFileError> {
+        match read(path) {
+            Ok((text, _)) => Ok(text),
+            Err(reason) => Err(KeyFileError { path: path.to_owned(), reason }),
+        }
+    }
+
     fn found(path: &Path, text: &str, exposed: bool) -> Self {
         Self { key: Secret::new(text), path: path.to_owned(), created: None, exposed }
     }
@@ -152,7 +163,7 @@ impl fmt::Display for KeyFileError {
         match &self.reason {
             Reason::Io(error) => write!(
                 f,
-                "the API key in {path} can be neither read nor made: {error}; set api.keys, api.key_file or data_dir"
+                "the API key in {path} can be neither read nor made ({error}); set api.keys, api.key_file or data_dir"
             ),
             Reason::Random => write!(f, "the system gives no random numbers for an API key; set api.keys"),
             Reason::NotAKey => write!(
