@@ -127,14 +127,14 @@ impl Memory {
         self.reply(reply, Reply::Published { position, duplicate: false });
     }
 
-    fn subscribe(&self, subscribe: Subscribe, reply: ReplyTo) {
+    fn subscribe(&self, subscribe: &Subscribe, reply: ReplyTo) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(&subscribe.channel);
         let channel = stripe
             .channels
             .entry(subscribe.channel.clone())
             .or_insert_with(|| Channel::new(self.epoch(), now_ms));
-        let joined = channel.join(&subscribe, now_ms);
+        let joined = channel.join(subscribe, now_ms);
         if let Some(member) = joined
             && subscribe.namespace.join_leave
             && channel.presence.users() <= self.limits.join_leave_users_max
@@ -143,7 +143,7 @@ impl Memory {
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
-        let subscribed = channel.subscribed(&subscribe, now_ms, &self.limits);
+        let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -279,7 +279,7 @@ impl Broker for Memory {
         let reply = match request {
             // These two answer under the stripe's lock, because the contract ties the answer's place to it.
             Request::Publish(publish) => return self.publish(publish, to),
-            Request::Subscribe(subscribe) => return self.subscribe(subscribe, to),
+            Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
             Request::Unsubscribe { shard, channel, member, deliberate } => {
                 self.unsubscribe(shard, &channel, &member, deliberate);
                 Reply::Done

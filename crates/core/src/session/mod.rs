@@ -52,6 +52,9 @@ pub struct Opening {
     pub opened_unix_ms: u64,
 }
 
+/// Messages given up since the client was last told, per channel; boxed because hardly any session has it.
+pub(crate) type Lagged = SmallVec<[(u32, u64); 2]>;
+
 /// A subscription of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subscription {
@@ -90,7 +93,7 @@ pub struct Session {
     /// Requests to the application that are unanswered.
     pub(crate) calls_in_flight: u16,
     /// Messages given up since the client was last told, per channel.
-    pub(crate) lagged: Option<Box<Vec<(u32, u64)>>>,
+    pub(crate) lagged: Option<Box<Lagged>>,
     /// Whether it stands in the queue of urgent writes.
     pub(crate) urgent: bool,
     /// Whether it stands in the queue of bulk writes.

@@ -14,10 +14,10 @@ impl Shard {
         &mut self,
         key: SessionKey,
         id: Option<RequestId>,
-        topic: Topic,
+        topic: &Topic,
         mut options: SubscribeOptions,
     ) {
-        let namespace = match &topic {
+        let namespace = match topic {
             Topic::Channel(channel) => channel.namespace(),
             Topic::Pattern(pattern) => pattern.namespace(),
         };
@@ -37,12 +37,12 @@ impl Shard {
         if session.subscriptions.len() >= self.settings.limits.subscriptions_per_connection_max {
             return self.fail(key, id.as_ref(), ErrorCode::SubscriptionLimit);
         }
-        let channel = self.channel_entry(&topic, &namespace);
+        let channel = self.channel_entry(topic, &namespace);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         if session.subscriptions.iter().any(|subscription| subscription.channel == channel) {
             return self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed);
         }
-        let request = match &topic {
+        let request = match topic {
             Topic::Channel(name) => Request::Subscribe(Subscribe {
                 shard: self.id,
                 channel: name.clone(),

@@ -136,7 +136,7 @@ impl Shard {
             let key = SessionKey(key);
             match instruction {
                 Instruction::Subscribe(topic) if !self.is_subscribed(key, topic) => {
-                    self.subscribe(key, None, topic.clone(), SubscribeOptions::default());
+                    self.subscribe(key, None, topic, SubscribeOptions::default());
                 }
                 Instruction::Unsubscribe(topic) if self.is_subscribed(key, topic) => {
                     self.unsubscribe(key, None, topic);

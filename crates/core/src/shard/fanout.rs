@@ -7,7 +7,7 @@ use fanfare_protocol::Event;
 use super::Shard;
 use crate::channel::{Channel, Copies};
 use crate::outbox::{Chunk, Tag};
-use crate::session::{Phase, Session, SessionKey};
+use crate::session::{Lagged, Phase, Session, SessionKey};
 
 /// A channel with more members than this is large: its copies are written after everything else, in slices.
 const SMALL_CHANNEL_MEMBERS: usize = 64;
@@ -189,7 +189,7 @@ impl Shard {
     }
 }
 
-fn note_dropped(lagged: &mut Option<Box<Vec<(u32, u64)>>>, dropped: &[Rc<Tag>], total: &mut u64) {
+fn note_dropped(lagged: &mut Option<Box<Lagged>>, dropped: &[Rc<Tag>], total: &mut u64) {
     for tag in dropped {
         *total += 1;
         let lagged = lagged.get_or_insert_default();

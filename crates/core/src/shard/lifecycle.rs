@@ -211,7 +211,7 @@ impl Shard {
     }
 
     fn due(&mut self, key: SessionKey, kind: TimerKind) {
-        let (now_ms, deadlines) = (self.now_ms, &self.settings.deadlines);
+        let deadlines = &self.settings.deadlines;
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         match kind {
             TimerKind::Close => self.over(key),

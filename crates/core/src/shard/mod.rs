@@ -195,7 +195,7 @@ impl Shard {
             Command::Authenticate { id, token: _ } => {
                 self.fail(key, id.as_ref(), ErrorCode::AuthenticationDisabled);
             }
-            Command::Subscribe { id, topic, options } => self.subscribe(key, id, topic, options),
+            Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
             Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
             Command::Message { channel, data, labels } => {
                 let message = ClientMessage { channel, data, labels, echo: true, idempotency_key: None };
