@@ -72,6 +72,13 @@ pub fn hear<'p>(role: Role, limits: &Limits, pieces: impl IntoIterator<Item = &'
     Heard { events, violation: None, mid_message: decoder.mid_message() }
 }
 
+/// Limits from the front of arbitrary bytes, and the bytes behind them.
+pub fn limits_from(data: &[u8]) -> Option<(Limits, &[u8])> {
+    let (&[low, high, fragments], rest) = data.split_first_chunk::<3>()?;
+    let message_bytes_max = usize::from(u16::from_le_bytes([low, high]));
+    Some((Limits { message_bytes_max, fragments_max: fragments.into() }, rest))
+}
+
 /// A stream in one piece.
 pub fn hear_whole(role: Role, limits: &Limits, bytes: &[u8]) -> Heard {
     hear(role, limits, [bytes])
