@@ -1,1 +1,4 @@
 //! Skeleton.
+
+pub mod config;
+pub mod secrets;
