@@ -71,7 +71,7 @@ function curl() {
   const address = new URL("api/publish", location.href.split("?")[0]);
   return [
     `curl ${address} \\`,
-    `  -H "X-API-Key: $FANFARE_API_KEY" \\`,
+    `  -H "X-API-Key: $FANFARE_KEY" \\`,
     `  -H "Content-Type: application/json" \\`,
     `  -d '${body.replaceAll("'", "'\\''")}'`,
   ].join("\n");
