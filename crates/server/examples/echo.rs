@@ -29,13 +29,13 @@ impl Dialect for Echo {
         Ok(Command::Custom { id: None, kind: "echo".into(), data })
     }
 
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind {
-        let Event::Response { data, .. } = event else { return FrameKind::Text };
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
+        let Event::Response { data, .. } = event else { return None };
         out.extend_from_slice(data.bytes());
-        match data {
+        Some(match data {
             Payload::Binary(_) => FrameKind::Binary,
             Payload::Text(_) | Payload::Json(_) => FrameKind::Text,
-        }
+        })
     }
 }
 
