@@ -17,7 +17,7 @@ pub mod demo;
 pub mod dialects;
 pub mod handle;
 pub mod handlers;
-pub mod health;
+pub mod inspection;
 pub mod listen;
 pub mod logging;
 pub mod metrics;

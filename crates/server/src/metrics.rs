@@ -8,21 +8,14 @@ mod distribution;
 mod encode;
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 
-use fanfare_protocol::{CloseCode, ErrorCode};
+use fanfare_core::shard::DELAY_BUCKETS_MS;
+use fanfare_protocol::ErrorCode;
 
-pub use distribution::{Distribution, LATENCY_US, OUTBOX_BYTES, ROOM_SIZES};
+pub use distribution::{Distribution, OUTBOX_BYTES, ROOM_SIZES};
 
 /// The content type of [`NodeMetrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Where a scrape gets its numbers.
-pub trait MetricsSource: Send + Sync {
-    /// The node's numbers now.
-    fn snapshot(&self) -> Pin<Box<dyn Future<Output = NodeMetrics> + Send + '_>>;
-}
 
 /// The numbers of a node, or of one shard of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +24,11 @@ pub struct NodeMetrics {
     pub connections: BTreeMap<&'static str, u64>,
     /// Connections opened since the start.
     pub opened: u64,
-    /// Connections closed since the start, by close code.
-    pub closed: BTreeMap<CloseCode, u64>,
-    /// Handshakes refused since the start, by reason.
-    pub refused: BTreeMap<ErrorCode, u64>,
+    /// Connections closed since the start, by the name of the close code; `abnormal` is without any.
+    pub closed: BTreeMap<&'static str, u64>,
     /// Messages from clients.
     pub messages_in: u64,
-    /// Messages to clients.
+    /// Copies of messages put into outboxes.
     pub messages_out: u64,
     /// Bytes read from sockets, framing included.
     pub bytes_in: u64,
@@ -47,10 +38,8 @@ pub struct NodeMetrics {
     pub writes: u64,
     /// Errors told to clients, by code.
     pub errors: BTreeMap<ErrorCode, u64>,
-    /// Messages numbered by the broker for this node.
+    /// Publications that reached a shard; one that has subscribers in two shards counts twice.
     pub publications: u64,
-    /// Publications put into outboxes.
-    pub deliveries: u64,
     /// Publications that slow subscribers did not get, by their channel's policy.
     pub dropped: u64,
     /// Subscriptions now.
@@ -69,8 +58,8 @@ pub struct NodeMetrics {
     pub outbox_depths: Distribution,
     /// Channels by their number of subscribers now.
     pub room_sizes: Distribution,
-    /// Microseconds from a publish to the write of its deliveries; sampled.
-    pub delivery_us: Distribution,
+    /// Milliseconds from a publication's numbering to its fan-out.
+    pub fanout_delay_ms: Distribution,
 }
 
 impl Default for NodeMetrics {
@@ -79,7 +68,6 @@ impl Default for NodeMetrics {
             connections: BTreeMap::new(),
             opened: 0,
             closed: BTreeMap::new(),
-            refused: BTreeMap::new(),
             messages_in: 0,
             messages_out: 0,
             bytes_in: 0,
@@ -87,7 +75,6 @@ impl Default for NodeMetrics {
             writes: 0,
             errors: BTreeMap::new(),
             publications: 0,
-            deliveries: 0,
             dropped: 0,
             subscriptions: 0,
             channels: 0,
@@ -97,7 +84,7 @@ impl Default for NodeMetrics {
             outbox_bytes: 0,
             outbox_depths: Distribution::new(OUTBOX_BYTES),
             room_sizes: Distribution::new(ROOM_SIZES),
-            delivery_us: Distribution::new(LATENCY_US),
+            fanout_delay_ms: Distribution::new(&DELAY_BUCKETS_MS),
         }
     }
 }
@@ -107,7 +94,6 @@ impl NodeMetrics {
     pub fn add(&mut self, other: &NodeMetrics) {
         add_counts(&mut self.connections, &other.connections);
         add_counts(&mut self.closed, &other.closed);
-        add_counts(&mut self.refused, &other.refused);
         add_counts(&mut self.errors, &other.errors);
         self.opened += other.opened;
         self.messages_in += other.messages_in;
@@ -116,7 +102,6 @@ impl NodeMetrics {
         self.bytes_out += other.bytes_out;
         self.writes += other.writes;
         self.publications += other.publications;
-        self.deliveries += other.deliveries;
         self.dropped += other.dropped;
         self.subscriptions += other.subscriptions;
         self.channels += other.channels;
@@ -126,7 +111,7 @@ impl NodeMetrics {
         self.outbox_bytes += other.outbox_bytes;
         self.outbox_depths.add(&other.outbox_depths);
         self.room_sizes.add(&other.room_sizes);
-        self.delivery_us.add(&other.delivery_us);
+        self.fanout_delay_ms.add(&other.fanout_delay_ms);
     }
 }
 
@@ -144,15 +129,12 @@ mod tests {
     fn the_node_is_the_sum_of_its_shards() {
         let mut shard = NodeMetrics { opened: 3, outbox_bytes: 10, ..NodeMetrics::default() };
         shard.connections.insert("native", 2);
-        shard.closed.insert(CloseCode::Normal, 1);
+        shard.closed.insert("normal", 1);
         shard.room_sizes.record(4);
         let mut node = NodeMetrics::default();
         node.add(&shard);
         node.add(&shard);
         assert_eq!((node.opened, node.outbox_bytes, node.connections["native"]), (6, 20, 4));
-        assert_eq!(
-            (node.closed[&CloseCode::Normal], node.room_sizes.count(), node.room_sizes.sum()),
-            (2, 2, 8)
-        );
+        assert_eq!((node.closed["normal"], node.room_sizes.count(), node.room_sizes.sum()), (2, 2, 8));
     }
 }

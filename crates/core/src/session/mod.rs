@@ -141,6 +141,11 @@ impl Session {
         self.subscriptions.len()
     }
 
+    /// How many bytes wait to be written to it.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
     /// The user's id, or for an anonymous connection its own.
     pub(crate) fn member_name(&self) -> UserId {
         match &self.opening.user {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fanfare_protocol::{CloseCode, ErrorCode};
+use fanfare_protocol::ErrorCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -10,7 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Distribution, NodeMetrics};
 
-const MICROSECONDS_PER_SECOND: f64 = 1e6;
+const MS_PER_SECOND: f64 = 1e3;
 
 impl NodeMetrics {
     /// The text that Prometheus reads.
@@ -50,10 +50,8 @@ impl Page<'_> {
         let by_dialect = node.connections.iter().map(|(dialect, count)| (*dialect, *count));
         self.gauges("connections", "Open connections", "dialect", by_dialect)?;
         self.counter("connections_opened", "Connections opened", node.opened)?;
-        let closed = node.closed.iter().map(|(code, count)| (CloseCode::as_str(*code), *count));
+        let closed = node.closed.iter().map(|(code, count)| (*code, *count));
         self.counters("connections_closed", "Connections closed", "code", closed)?;
-        let refused = node.refused.iter().map(|(code, count)| (ErrorCode::as_str(*code), *count));
-        self.counters("handshakes_refused", "Handshakes refused", "code", refused)?;
         self.gauge("subscriptions", "Subscriptions", node.subscriptions)?;
         self.gauge("channels", "Channels with subscribers", node.channels)?;
         self.gauge("users", "Users online", node.users)
@@ -61,7 +59,7 @@ impl Page<'_> {
 
     fn traffic(&mut self, node: &NodeMetrics) -> fmt::Result {
         self.counter("messages_in", "Messages from clients", node.messages_in)?;
-        self.counter("messages_out", "Messages to clients", node.messages_out)?;
+        self.counter("messages_out", "Copies of messages put into outboxes", node.messages_out)?;
         self.counter("bytes_in", "Bytes read from sockets", node.bytes_in)?;
         self.counter("bytes_out", "Bytes written to sockets", node.bytes_out)?;
         self.counter("writes", "Writes to sockets", node.writes)?;
@@ -70,16 +68,15 @@ impl Page<'_> {
     }
 
     fn engine(&mut self, node: &NodeMetrics) -> fmt::Result {
-        self.counter("publications", "Messages numbered", node.publications)?;
-        self.counter("deliveries", "Publications put into outboxes", node.deliveries)?;
-        self.counter("deliveries_dropped", "Publications that slow subscribers did not get", node.dropped)?;
+        self.counter("publications", "Publications that reached a shard", node.publications)?;
+        self.counter("messages_dropped", "Messages that slow subscribers did not get", node.dropped)?;
         self.gauge("history_bytes", "Bytes of history held", node.history_bytes)?;
         self.gauge("inbox_waiting", "Deliveries that wait in front of the shards", node.inbox_waiting)?;
         self.gauge("outbox_bytes", "Bytes that wait in outboxes", node.outbox_bytes)?;
         self.distribution("outbox_depth_bytes", "Outboxes by waiting bytes", &node.outbox_depths, 1.0, None)?;
         self.distribution("room_size", "Channels by subscribers", &node.room_sizes, 1.0, None)?;
-        let help = "From a publish to the write of its deliveries";
-        self.distribution("delivery", help, &node.delivery_us, MICROSECONDS_PER_SECOND, Some(&Unit::Seconds))
+        let help = "From a publication's numbering to its fan-out";
+        self.distribution("fanout_delay", help, &node.fanout_delay_ms, MS_PER_SECOND, Some(&Unit::Seconds))
     }
 
     fn process(&mut self) -> fmt::Result {
@@ -158,10 +155,10 @@ mod tests {
     fn a_snapshot_is_written_as_prometheus_reads_it() {
         let mut node = NodeMetrics { opened: 3, messages_in: 7, ..NodeMetrics::default() };
         node.connections.insert("native", 2);
-        node.closed.insert(CloseCode::MessageTimeout, 1);
+        node.closed.insert("message_timeout", 1);
         node.errors.insert(ErrorCode::InvalidJson, 5);
-        node.delivery_us.record(200);
-        node.delivery_us.record(9_000_000);
+        node.fanout_delay_ms.record(2);
+        node.fanout_delay_ms.record(90_000);
         node.room_sizes.record_many(3, 2);
         let text = NodeMetrics::encode(node).unwrap();
         let kept = |line: &&str| !line.contains("resident_memory");
