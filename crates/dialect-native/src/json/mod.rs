@@ -39,8 +39,8 @@ impl Dialect for NativeJson {
         }
     }
 
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind {
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
         encode::encode(event, out);
-        FrameKind::Text
+        Some(FrameKind::Text)
     }
 }
