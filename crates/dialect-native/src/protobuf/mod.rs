@@ -37,9 +37,9 @@ impl Dialect for NativeProtobuf {
         }
     }
 
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind {
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
         encode::encode(event, out);
-        FrameKind::Binary
+        Some(FrameKind::Binary)
     }
 }
 
