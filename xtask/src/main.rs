@@ -1,8 +1,10 @@
 //! Repository chores that need no more than the repository.
 //!
+//! - `cargo xtask tidy` checks the rules of the repository that the compiler does not.
 //! - `cargo xtask codes` writes the code tables from `spec/codes.json`.
 
 mod codes;
+mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +14,8 @@ fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let result = match task.as_str() {
         "codes" => codes::write(root),
-        _ => Err("usage: cargo xtask codes".to_owned()),
+        "tidy" => tidy::run(root),
+        _ => Err("usage: cargo xtask codes | tidy".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

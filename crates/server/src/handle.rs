@@ -4,19 +4,30 @@ use std::sync::Arc;
 
 use fanfare_core::namespace::Namespaces;
 use fanfare_core::ports::broker::{
-    Broker, ChannelState, HistoryPage, Instruction, Publish, Reply, ReplyTo, Request, Target,
+    Broker, ChannelState, Delivery, HistoryPage, Inboxes, Instruction, Publish, Reply, ReplyTo, Request,
+    ShardId, Target,
 };
+use fanfare_core::shard::Shard;
 use fanfare_protocol::command::{HistoryRange, Topic};
 use fanfare_protocol::event::{Direct, Members, UserState};
 use fanfare_protocol::publication::Labels;
 use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Payload, Position, UserId};
 use tokio::sync::oneshot;
 
+use crate::app;
+use crate::dialects::Dialects;
+use crate::inbox::AllInboxes;
+use crate::node::Builder;
+use crate::traffic::{SharedTraffic, Traffic};
+
 /// Publishes, asks and instructs, on behalf of the backend. Cheap to clone.
 #[derive(Clone)]
 pub struct Fanfare {
     broker: Arc<dyn Broker>,
     namespaces: Arc<Namespaces>,
+    inboxes: AllInboxes,
+    traffic: Arc<[Arc<SharedTraffic>]>,
+    pub(crate) dialects: Dialects,
 }
 
 /// A message to publish.
@@ -49,11 +60,55 @@ pub struct Published {
 }
 
 impl Fanfare {
-    pub(crate) fn new(broker: Arc<dyn Broker>, namespaces: Arc<Namespaces>) -> Self {
-        Self { broker, namespaces }
+    pub(crate) fn new(
+        broker: Arc<dyn Broker>,
+        namespaces: Arc<Namespaces>,
+        inboxes: AllInboxes,
+        traffic: Arc<[Arc<SharedTraffic>]>,
+        dialects: Dialects,
+    ) -> Self {
+        Self { broker, namespaces, inboxes, traffic, dialects }
     }
 
-    async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
+    /// Settings and handlers for a node of one's own, embedded in an application.
+    pub fn builder() -> Builder {
+        Builder::new(app::dialects())
+    }
+
+    /// Looks at every shard; the results come in the order of the shards.
+    pub(crate) async fn inspect<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Shard) -> T + Clone + Send + 'static,
+    ) -> Vec<T> {
+        let mut pending = Vec::new();
+        for shard in 0..self.inboxes.shards() {
+            let (sender, receiver) = oneshot::channel();
+            let look = look.clone();
+            let inspect = Box::new(move |shard: &Shard| {
+                // The asker may have given up.
+                let _ = sender.send(look(shard));
+            });
+            self.inboxes.push(ShardId(shard), Delivery::Inspect(inspect));
+            pending.push(receiver);
+        }
+        let mut results = Vec::new();
+        for receiver in pending {
+            results.extend(receiver.await);
+        }
+        results
+    }
+
+    /// What every worker has moved so far.
+    pub(crate) fn traffic(&self) -> impl Iterator<Item = Traffic> + '_ {
+        self.traffic.iter().map(|shared| shared.get())
+    }
+
+    /// How many deliveries wait in front of all shards.
+    pub(crate) fn inbox_waiting(&self) -> usize {
+        (0..self.inboxes.shards()).map(|shard| self.inboxes.waiting(ShardId(shard))).sum()
+    }
+
+    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
         let (sender, receiver) = oneshot::channel();
         let reply = ReplyTo::Callback(Box::new(move |reply| {
             // The asker may have given up; then nobody wants the reply.

@@ -1,1 +1,36 @@
-//! Skeleton.
+//! The Fanfare server, as a library: what the `fanfare` binary is made of, and what applications embed.
+//!
+//! In the order a message travels:
+//!
+//! - [`listen`]: accepts, and gives connections to hyper
+//! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
+//! - `worker`, `connection`: the thread that owns a shard and its sockets
+//! - `inbox`: the way into a worker
+//! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
+//! - [`demo`]: the page that shows it
+//! - [`config`], [`app`]: settings, and the composition root
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod dialects;
+pub mod handle;
+pub mod handlers;
+pub mod inspection;
+pub mod listen;
+pub mod logging;
+pub mod metrics;
+pub mod node;
+pub mod secrets;
+
+mod admission;
+mod connection;
+mod handshake;
+mod inbox;
+mod traffic;
+mod upgraded;
+mod worker;
+
+pub use handle::Fanfare;
+pub use node::{Builder, Node};

@@ -77,15 +77,15 @@ impl Decoder {
     /// A delivered message borrows that memory, so it can only be freed once the caller is done with
     /// it: here, after the input is used up, or by the next [`decode`](Decoder::decode).
     pub fn release(&mut self) {
-        if self.failed.is_some() || !self.mid_message() {
+        if !self.mid_message() {
             self.partial = None;
         }
     }
 
     /// A message or a frame header has begun and is not finished: the peer owes us bytes, and the
-    /// caller's deadline for unfinished messages runs.
+    /// caller's deadline for unfinished messages runs. After a violation it owes nothing.
     pub fn mid_message(&self) -> bool {
-        self.partial.as_ref().is_some_and(|partial| !partial.is_at_rest())
+        self.failed.is_none() && self.partial.as_ref().is_some_and(|partial| !partial.is_at_rest())
     }
 
     /// Heap bytes this decoder holds; 0 between messages.

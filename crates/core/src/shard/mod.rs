@@ -1,4 +1,329 @@
-//! One thread's share of the node.
+//! One thread's share of the node: a deterministic state machine without I/O.
+//!
+//! The thread that owns a shard feeds it what its connections sent ([`Shard::command`]), what the broker
+//! delivered ([`Shard::deliver`]) and the time ([`Shard::tick`]), lets it fan out ([`Shard::fan_out`]), and
+//! writes the outboxes it names ([`Shard::next_flush`]). The same inputs always give the same outputs.
+//!
+//! - [`lifecycle`]: opening, hearing, closing, deadlines
+//! - [`delivery`]: what comes from the broker and the application
+//! - [`fanout`]: from a channel's batch to its members' outboxes
+
+mod counters;
+mod delivery;
+mod fanout;
+mod lanes;
+mod lifecycle;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fanfare_protocol::command::Topic;
+use fanfare_protocol::event::{ClientBounds, ErrorEvent};
+use fanfare_protocol::publication::Filter;
+use fanfare_protocol::{ChannelName, Command, ErrorCode, Event, Rejection, RequestId, UserId};
+use foldhash::HashMap;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::channel::Channel;
+use crate::limits::{Deadlines, Limits};
+use crate::namespace::{Namespace, Namespaces};
+use crate::outbox::{Chunk, Outbox};
+use crate::patterns::PatternIndex;
+use crate::ports::application::Application;
+use crate::ports::broker::{Broker, ShardId, Ticket};
+use crate::session::ClientMessage;
+use crate::session::{Phase, Session, SessionKey};
+use crate::timers::Timers;
+pub use counters::{Counters, DELAY_BUCKETS_MS};
+pub(crate) use lanes::Lanes;
+
+/// What every shard of a node shares and none changes.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Bounds.
+    pub limits: Limits,
+    /// How long things may take.
+    pub deadlines: Deadlines,
+    /// Settings of channels.
+    pub namespaces: Arc<Namespaces>,
+}
 
 /// One thread's share of the node.
-pub struct Shard {}
+pub struct Shard {
+    pub(crate) id: ShardId,
+    node: u32,
+    serial_next: u64,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) lanes: Lanes,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) application: Arc<dyn Application>,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) channels: Slab<Channel>,
+    by_name: HashMap<ChannelName, u32>,
+    by_pattern: PatternIndex<u32>,
+    by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
+    questions: Slab<Asking>,
+    timers: Timers,
+    /// Channels with something to give, small ones first.
+    small: VecDeque<u32>,
+    large: VecDeque<u32>,
+    /// Sessions with something to write: answers and small channels before copies of large ones.
+    urgent: VecDeque<u32>,
+    bulk: VecDeque<u32>,
+    /// Sessions whose outbox overflowed while it could not be dealt with.
+    overflowed: Vec<u32>,
+    now_ms: u64,
+    draining: bool,
+    scratch: Vec<u8>,
+    pub(crate) counters: Counters,
+}
+
+/// A question to the broker or the application that is not answered yet.
+#[derive(Debug)]
+struct Asking {
+    key: SessionKey,
+    serial: u64,
+    id: Option<RequestId>,
+    question: Question,
+}
+
+#[derive(Debug)]
+pub(crate) enum Question {
+    Subscribe { channel: u32, filter: Option<Box<Filter>> },
+    Publish { acknowledge: bool },
+    Presence { channel: ChannelName },
+    History { channel: ChannelName },
+    Users,
+    SetStatus { status: fanfare_protocol::command::Status },
+    Call,
+}
+
+impl Shard {
+    /// An empty shard. `node` is drawn at random by the caller when the node starts.
+    pub fn new(
+        id: ShardId,
+        node: u32,
+        settings: Arc<Settings>,
+        lanes: Vec<Box<dyn crate::ports::lane::LaneEncoder>>,
+        broker: Arc<dyn Broker>,
+        application: Arc<dyn Application>,
+    ) -> Self {
+        Self {
+            id,
+            node,
+            serial_next: u64::from(id.0) << 56 | 1,
+            settings,
+            lanes: Lanes::new(lanes),
+            broker,
+            application,
+            sessions: Slab::new(),
+            channels: Slab::new(),
+            by_name: HashMap::default(),
+            by_pattern: PatternIndex::default(),
+            by_user: HashMap::default(),
+            questions: Slab::new(),
+            timers: Timers::default(),
+            small: VecDeque::new(),
+            large: VecDeque::new(),
+            urgent: VecDeque::new(),
+            bulk: VecDeque::new(),
+            overflowed: Vec::new(),
+            now_ms: 0,
+            draining: false,
+            scratch: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().map(|(_, session)| session)
+    }
+
+    /// The topics of a session.
+    pub fn topics(&self, session: &Session) -> impl Iterator<Item = &Topic> {
+        session.subscriptions.iter().map(|subscription| &self.channels[subscription.channel as usize].topic)
+    }
+
+    /// The number of members here of each channel that has any.
+    pub fn channel_sizes(&self) -> impl Iterator<Item = usize> {
+        self.channels.iter().map(|(_, channel)| channel.members.len()).filter(|size| *size > 0)
+    }
+
+    /// A session, if the key is in use.
+    pub fn session(&self, key: SessionKey) -> Option<&Session> {
+        self.sessions.get(key.0 as usize)
+    }
+
+    /// Where a session stands.
+    pub fn phase(&self, key: SessionKey) -> Phase {
+        self.sessions.get(key.0 as usize).map_or(Phase::Over, |session| session.phase)
+    }
+
+    /// What waits to be written.
+    pub fn outbox(&self, key: SessionKey) -> Option<&Outbox> {
+        self.sessions.get(key.0 as usize).map(|session| &session.outbox)
+    }
+
+    /// Whether the session may be given another command now, or has enough of them unanswered.
+    pub fn takes_commands(&self, key: SessionKey) -> bool {
+        let max = self.settings.limits.requests_in_flight_max;
+        self.sessions.get(key.0 as usize).is_some_and(|session| u32::from(session.broker_in_flight) < max)
+    }
+
+    /// Carries out what a client asked, or tells it why its message could not be understood.
+    pub fn command(&mut self, key: SessionKey, command: Result<Command, Rejection>) {
+        if self.phase(key) != Phase::Open {
+            return;
+        }
+        self.counters.messages_in += 1;
+        let command = match command {
+            Ok(command) => command,
+            Err(rejection) => {
+                return self.fail_with(key, rejection.id.as_ref(), rejection.code, &rejection.text);
+            }
+        };
+        match command {
+            Command::Connect { id } => self.connect(key, id.as_ref()),
+            Command::Authenticate { id, token: _ } => {
+                self.fail(key, id.as_ref(), ErrorCode::AuthenticationDisabled);
+            }
+            Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
+            Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
+            Command::Message { channel, data, labels } => {
+                let message = ClientMessage { channel, data, labels, echo: true, idempotency_key: None };
+                self.publish(key, None, message, false);
+            }
+            Command::Publish { id, channel, data, labels, echo, idempotency_key } => {
+                let message = ClientMessage { channel, data, labels, echo, idempotency_key };
+                self.publish(key, id, message, true);
+            }
+            Command::Presence { id, channel, counts_only } => self.presence(key, id, channel, counts_only),
+            Command::History { id, channel, range } => self.history(key, id, channel, range),
+            Command::Request { id, method, data } => self.request(key, id, method, data),
+            Command::SetStatus { id, status } => self.set_status(key, id, status),
+            Command::Users { id, users } => self.users(key, id, users),
+            Command::Ping { id } => self.send(key, &Event::Pong { id: id.as_ref() }),
+            Command::Pong => {}
+            Command::Disconnect => self.close(key, fanfare_protocol::CloseCode::Normal, None),
+            Command::Custom { id, kind, data } => self.custom(key, id, kind, data),
+        }
+    }
+
+    fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let (connection, user) = (session.id, session.opening.user.clone());
+        let limits = &self.settings.limits;
+        let bounds = ClientBounds {
+            message_bytes_max: limits.message_bytes_max as u32,
+            subscriptions_max: limits.subscriptions_per_connection_max as u32,
+            ping_interval_ms: self.settings.deadlines.ping_interval_ms,
+        };
+        self.send(key, &Event::Connected { id, connection, user: user.as_ref(), bounds });
+    }
+
+    /// Notes a question whose answer will come with the ticket.
+    pub(crate) fn ask(&mut self, key: SessionKey, id: Option<RequestId>, question: Question) -> Ticket {
+        let mut serial = 0;
+        if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+            serial = session.id.serial;
+            if !matches!(question, Question::Call) {
+                session.broker_in_flight += 1;
+            }
+        }
+        Ticket(self.questions.insert(Asking { key, serial, id, question }) as u64)
+    }
+
+    /// Tells one session something.
+    pub(crate) fn send(&mut self, key: SessionKey, event: &Event<'_>) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.phase != Phase::Open {
+            return;
+        }
+        self.scratch.clear();
+        self.lanes.encode(session.opening.lane, event, &mut self.scratch);
+        if self.scratch.is_empty() {
+            return;
+        }
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
+        let full = session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err();
+        if full {
+            self.overflowed.push(key.0);
+        }
+        self.mark_urgent(key);
+    }
+
+    /// Tells one session several things that were bounded before; the outbox's own bound does not hold.
+    pub(crate) fn send_exempt<'a>(&mut self, key: SessionKey, events: impl Iterator<Item = Event<'a>>) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        self.scratch.clear();
+        for event in events {
+            self.lanes.encode(session.opening.lane, &event, &mut self.scratch);
+        }
+        if !self.scratch.is_empty() {
+            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+            // A replay may have been large, and this buffer lives as long as the shard.
+            self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+            self.mark_urgent(key);
+        }
+    }
+
+    /// Tells that a request failed, with the code's own text.
+    pub(crate) fn fail(&mut self, key: SessionKey, id: Option<&RequestId>, code: ErrorCode) {
+        self.fail_with(key, id, code, code.text());
+    }
+
+    /// Tells that a request failed.
+    pub(crate) fn fail_with(&mut self, key: SessionKey, id: Option<&RequestId>, code: ErrorCode, text: &str) {
+        self.counters.error(code);
+        let event = ErrorEvent { id, code, text: text.into(), retry_after_ms: None };
+        self.send(key, &Event::Error(event));
+    }
+
+    pub(crate) fn find_channel(&self, topic: &Topic) -> Option<u32> {
+        match topic {
+            Topic::Channel(name) => self.by_name.get(name).copied(),
+            Topic::Pattern(pattern) => self.by_pattern.get(pattern).copied(),
+        }
+    }
+
+    /// The shard's entry of a channel, made if it is new. A new one has to get a pending subscription.
+    pub(crate) fn channel_entry(&mut self, topic: &Topic, namespace: &Arc<Namespace>) -> u32 {
+        if let Some(channel) = self.find_channel(topic) {
+            return channel;
+        }
+        let channel = self.channels.insert(Channel::new(topic.clone(), namespace.clone())) as u32;
+        match topic {
+            Topic::Channel(name) => {
+                self.by_name.insert(name.clone(), channel);
+            }
+            Topic::Pattern(pattern) => {
+                self.by_pattern.entry(pattern, || channel);
+            }
+        }
+        channel
+    }
+
+    /// Empty rooms are removed. One that stands in the fan-out queue is removed when its turn comes.
+    pub(crate) fn drop_channel_if_unused(&mut self, channel: u32) {
+        let Some(entry) = self.channels.get(channel as usize) else { return };
+        if !entry.is_unused() || entry.scheduled {
+            return;
+        }
+        match self.channels.remove(channel as usize).topic {
+            Topic::Channel(name) => {
+                self.by_name.remove(&name);
+            }
+            Topic::Pattern(pattern) => {
+                self.by_pattern.remove(&pattern);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Messages of a channel that arrived within a turn, joined into one buffer per lane.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fanfare_protocol::publication::{Filter, Publication};
+use fanfare_protocol::{ConnectionId, Event};
+use smallvec::SmallVec;
+
+use crate::limits::BATCH_BYTES_MAX;
+use crate::namespace::OutboxPolicy;
+use crate::outbox::{self, Chunk, Tag};
+use crate::ports::lane::Lane;
+use crate::shard::Lanes;
+
+/// A batch that still grows.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    lanes: SmallVec<[LaneBytes<Vec<u8>>; 2]>,
+    /// One per message; none for an event that has no publication.
+    publications: Vec<Option<Arc<Publication>>>,
+}
+
+#[derive(Debug)]
+struct LaneBytes<B> {
+    lane: Lane,
+    bytes: B,
+    /// Where each message ends.
+    ends: Vec<u32>,
+}
+
+impl Batch {
+    pub(crate) fn new(lanes: impl Iterator<Item = Lane>) -> Self {
+        let lanes = lanes.map(|lane| LaneBytes { lane, bytes: Vec::new(), ends: Vec::new() }).collect();
+        Self { lanes, publications: Vec::new() }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.bytes.len() >= BATCH_BYTES_MAX)
+    }
+
+    pub(crate) fn append(
+        &mut self,
+        event: &Event<'_>,
+        publication: Option<Arc<Publication>>,
+        lanes: &mut Lanes,
+    ) {
+        for lane in &mut self.lanes {
+            lanes.encode(lane.lane, event, &mut lane.bytes);
+            lane.ends.push(lane.bytes.len() as u32);
+        }
+        self.publications.push(publication);
+    }
+
+    pub(crate) fn freeze(self, policy: OutboxPolicy, channel: u32) -> Copies {
+        let excludes = self.publications.iter().flatten().any(|p| p.exclude_sender && p.connection.is_some());
+        let tags = match policy {
+            OutboxPolicy::Disconnect => Vec::new(),
+            _ => self
+                .publications
+                .iter()
+                .map(|p| p.as_ref().and_then(|p| outbox::tag(policy, channel, p.key())))
+                .collect(),
+        };
+        let lanes = self.lanes.into_iter();
+        let lanes = lanes.map(|l| LaneBytes { lane: l.lane, bytes: l.bytes.into(), ends: l.ends }).collect();
+        Copies { lanes, publications: self.publications, excludes, tags }
+    }
+}
+
+/// A batch that is ready to be shared.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    lanes: SmallVec<[LaneBytes<Rc<[u8]>>; 2]>,
+    publications: Vec<Option<Arc<Publication>>>,
+    /// Whether some message is not for its own sender.
+    excludes: bool,
+    /// One per message where the channel's policy gives messages up; else empty.
+    tags: Vec<Option<Rc<Tag>>>,
+}
+
+impl Copies {
+    /// Gives one member its copies, and says how many messages they are: in the usual case all in one chunk.
+    pub(crate) fn for_member(
+        &self,
+        lane: Lane,
+        connection: ConnectionId,
+        filter: Option<&Filter>,
+        mut push: impl FnMut(Chunk),
+    ) -> usize {
+        let Some(bytes) = self.lanes.iter().find(|bytes| bytes.lane == lane) else { return 0 };
+        let is_sender = self.excludes && self.publications.iter().flatten().any(|p| sent_by(p, connection));
+        if filter.is_none() && !is_sender && self.tags.is_empty() {
+            if !bytes.bytes.is_empty() {
+                push(Chunk::whole(bytes.bytes.clone()));
+            }
+            return self.publications.len();
+        }
+        let (mut start, mut count) = (0, 0);
+        for (index, publication) in self.publications.iter().enumerate() {
+            let end = bytes.ends[index];
+            let wanted = publication.as_ref().is_none_or(|publication| {
+                !sent_by(publication, connection) && filter.is_none_or(|filter| filter.passes(publication))
+            });
+            if wanted && end > start {
+                let tag = self.tags.get(index).cloned().flatten();
+                push(Chunk::part(bytes.bytes.clone(), start, end).tagged(tag));
+                count += 1;
+            }
+            start = end;
+        }
+        count
+    }
+}
+
+fn sent_by(publication: &Publication, connection: ConnectionId) -> bool {
+    publication.exclude_sender && publication.connection == Some(connection)
+}

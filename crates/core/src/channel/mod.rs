@@ -1,0 +1,118 @@
+//! A channel, or a pattern, as one shard sees it: its members here and what waits to be given to them.
+
+mod batch;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fanfare_protocol::Event;
+use fanfare_protocol::command::Topic;
+use fanfare_protocol::publication::{Filter, Publication};
+use smallvec::SmallVec;
+
+use crate::namespace::Namespace;
+use crate::ports::lane::Lane;
+use crate::shard::Lanes;
+use batch::Batch;
+pub(crate) use batch::Copies;
+
+/// A session that gets the channel's messages.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) session: u32,
+    pub(crate) lane: Lane,
+    pub(crate) filter: Option<Box<Filter>>,
+}
+
+/// A channel or pattern that the shard's sessions are subscribed to.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) topic: Topic,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) members: Vec<Member>,
+    /// Subscriptions that the broker has not answered yet.
+    pub(crate) pending: u32,
+    /// Whether it stands in the fan-out queue.
+    pub(crate) scheduled: bool,
+    /// How many members each lane has: what has to be encoded.
+    lanes: SmallVec<[(Lane, u32); 2]>,
+    batches: Vec<Batch>,
+}
+
+impl Channel {
+    pub(crate) fn new(topic: Topic, namespace: Arc<Namespace>) -> Self {
+        Self {
+            topic,
+            namespace,
+            members: Vec::new(),
+            pending: 0,
+            scheduled: false,
+            lanes: SmallVec::new(),
+            batches: Vec::new(),
+        }
+    }
+
+    /// Whether nobody here wants it any more.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.members.is_empty() && self.pending == 0
+    }
+
+    /// Appends a member and returns its slot. Nothing may wait: a new member has no claim to older messages.
+    pub(crate) fn add(&mut self, member: Member) -> u32 {
+        debug_assert!(self.batches.is_empty(), "fan out before adding a member");
+        match self.lanes.iter_mut().find(|(lane, _)| *lane == member.lane) {
+            Some((_, count)) => *count += 1,
+            None => self.lanes.push((member.lane, 1)),
+        }
+        self.members.push(member);
+        self.members.len() as u32 - 1
+    }
+
+    /// Takes a member out; the last one gets its slot and is returned, so that its session can be told.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<u32> {
+        let slot = slot as usize;
+        if slot >= self.members.len() {
+            return None;
+        }
+        let gone = self.members.swap_remove(slot);
+        if let Some(index) = self.lanes.iter().position(|(lane, _)| *lane == gone.lane) {
+            self.lanes[index].1 -= 1;
+            if self.lanes[index].1 == 0 {
+                self.lanes.swap_remove(index);
+            }
+        }
+        if self.members.is_empty() {
+            self.members = Vec::new();
+            self.batches = Vec::new();
+        }
+        self.members.get(slot).map(|moved| moved.session)
+    }
+
+    /// Appends a message to what waits, encoded once per lane.
+    pub(crate) fn enqueue(&mut self, publication: &Arc<Publication>, lanes: &mut Lanes) {
+        self.append(&Event::Message(publication), Some(publication.clone()), lanes);
+    }
+
+    /// Appends an event that every member gets.
+    pub(crate) fn enqueue_event(&mut self, event: &Event<'_>, lanes: &mut Lanes) {
+        self.append(event, None, lanes);
+    }
+
+    fn append(&mut self, event: &Event<'_>, publication: Option<Arc<Publication>>, lanes: &mut Lanes) {
+        if self.batches.last().is_none_or(Batch::is_full) {
+            self.batches.push(Batch::new(self.lanes.iter().map(|(lane, _)| *lane)));
+        }
+        if let Some(batch) = self.batches.last_mut() {
+            batch.append(event, publication, lanes);
+        }
+    }
+
+    /// What waits, ready to be shared; the channel has nothing waiting afterwards.
+    pub(crate) fn take(&mut self, key: u32) -> Vec<Rc<Copies>> {
+        let policy = self.namespace.outbox_policy;
+        std::mem::take(&mut self.batches)
+            .into_iter()
+            .map(|batch| Rc::new(batch.freeze(policy, key)))
+            .collect()
+    }
+}

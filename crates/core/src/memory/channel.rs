@@ -1,0 +1,143 @@
+//! One channel as the memory engine keeps it.
+
+use std::sync::Arc;
+
+use fanfare_protocol::event::{Member, Members};
+use fanfare_protocol::{Epoch, Position, Publication};
+use smallvec::SmallVec;
+
+use super::history::History;
+use super::idempotency::Idempotency;
+use super::presence::Presence;
+use crate::limits::Limits;
+use crate::ports::broker::{Publish, ShardId, Subscribe, Subscribed};
+
+/// Connections per shard.
+#[derive(Debug, Default, Clone)]
+pub(super) struct ShardCounts(SmallVec<[u32; 4]>);
+
+impl ShardCounts {
+    pub(super) fn add(&mut self, shard: ShardId) {
+        let index = usize::from(shard.0);
+        if self.0.len() <= index {
+            self.0.resize(index + 1, 0);
+        }
+        self.0[index] += 1;
+    }
+
+    pub(super) fn remove(&mut self, shard: ShardId) {
+        if let Some(count) = self.0.get_mut(usize::from(shard.0)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// One bit per shard that has any.
+    pub(super) fn mask(&self) -> u64 {
+        self.0
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .fold(0, |mask, (shard, _)| mask | 1 << shard)
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Channel {
+    epoch: Epoch,
+    offset: u64,
+    pub(super) shards: ShardCounts,
+    pub(super) history: History,
+    pub(super) presence: Presence,
+    pub(super) idempotency: Idempotency,
+    /// When it was last published to, joined or left.
+    pub(super) used_ms: u64,
+}
+
+impl Channel {
+    pub(super) fn new(epoch: Epoch, now_ms: u64) -> Self {
+        Self {
+            epoch,
+            offset: 0,
+            shards: ShardCounts::default(),
+            history: History::default(),
+            presence: Presence::default(),
+            idempotency: Idempotency::default(),
+            used_ms: now_ms,
+        }
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.offset }
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.shards.total() == 0
+            && self.history.is_empty()
+            && self.presence.users() == 0
+            && self.idempotency.is_empty()
+    }
+
+    /// Numbers and keeps a message.
+    pub(super) fn publish(&mut self, publish: Publish, now_ms: u64, keys_max: usize) -> Arc<Publication> {
+        self.offset += 1;
+        self.used_ms = now_ms;
+        let position = self.position();
+        let publication = Arc::new(Publication {
+            channel: publish.channel,
+            position,
+            from: publish.from,
+            connection: publish.connection,
+            exclude_sender: publish.exclude_sender,
+            data: publish.data,
+            labels: publish.labels,
+            timestamp_ms: now_ms,
+        });
+        self.history.push(publication.clone(), &publish.namespace, now_ms);
+        if let Some(key) = publish.idempotency_key {
+            let until_ms = now_ms + publish.namespace.idempotency_ttl_ms;
+            self.idempotency.remember(key, position, until_ms, keys_max);
+        }
+        publication
+    }
+
+    /// Adds a connection to the members; returns the member if the user is new here.
+    pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
+        self.used_ms = now_ms;
+        if !subscribe.namespace.presence {
+            return None;
+        }
+        self.presence.join(subscribe, now_ms)
+    }
+
+    /// What the new subscriber is told: its place, what it missed, who is there.
+    pub(super) fn subscribed(&mut self, subscribe: &Subscribe, now_ms: u64, limits: &Limits) -> Subscribed {
+        let top = self.position();
+        let missed =
+            subscribe.recover.map(|since| self.history.since(top, since, now_ms, limits.replay_bytes_max));
+        let recovered = missed.as_ref().map(Option::is_some);
+        let replay = missed.flatten().unwrap_or_else(|| {
+            let wanted = subscribe.history.min(limits.history_page_max);
+            self.history.last(wanted as usize, now_ms, limits.replay_bytes_max)
+        });
+        let presence = subscribe.presence.then(|| self.members(limits.presence_listed_max));
+        Subscribed { position: top, recovered, replay, presence }
+    }
+
+    pub(super) fn members(&self, listed_max: usize) -> Members {
+        Members {
+            members: self.presence.list(listed_max),
+            users: self.presence.users(),
+            connections: self.shards.total(),
+        }
+    }
+
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        self.history.expire(now_ms);
+        self.idempotency.expire(now_ms);
+    }
+}

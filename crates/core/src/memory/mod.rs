@@ -1,0 +1,388 @@
+//! The memory engine: the broker of a single node. What it holds is gone with the process.
+//!
+//! - [`channel`]: one channel's numbering, history, members and keys
+//! - [`history`], [`presence`], [`idempotency`]: the parts of it
+//! - [`users`]: who is online, independent of channels
+//!
+//! Channels are spread over stripes with a lock each. Lock order: a stripe, then patterns, then an inbox;
+//! `users` is never held together with another.
+
+mod channel;
+mod history;
+mod idempotency;
+mod presence;
+mod users;
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use fanfare_protocol::event::Members;
+use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, UserId};
+use foldhash::HashMap;
+
+use crate::limits::Limits;
+use crate::patterns::PatternIndex;
+use crate::ports::broker::{
+    Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
+    Subscribe,
+};
+use channel::{Channel, ShardCounts};
+use users::Users;
+
+const STRIPES: usize = 64;
+
+/// What the engine reads the time from: milliseconds of Unix time.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The broker of a single node.
+pub struct Memory {
+    stripes: Box<[Mutex<Stripe>]>,
+    hasher: foldhash::fast::FixedState,
+    /// Which shards listen to which pattern. Written by `Listen` and `Unlisten`, read by every publish.
+    patterns: RwLock<PatternIndex<ShardCounts>>,
+    /// The size of `patterns`, so that without any a publish takes no lock for them.
+    pattern_count: AtomicUsize,
+    users: Mutex<Users>,
+    inboxes: Arc<dyn Inboxes>,
+    clock: Clock,
+    limits: Limits,
+    /// The next epoch is this one, mixed. It begins at a random place, so that no two runs share one.
+    epoch_next: AtomicU64,
+    /// Which stripe is swept at the next tick.
+    sweep_next: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Stripe {
+    channels: HashMap<ChannelName, Channel>,
+    /// When grace periods end.
+    graces: presence::Graces,
+    history_bytes: usize,
+}
+
+impl Memory {
+    /// An empty engine. `seed` is drawn at random by the caller; it makes epochs unique among runs.
+    pub fn new(limits: Limits, seed: u64, clock: Clock, inboxes: Arc<dyn Inboxes>) -> Self {
+        Self {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            hasher: foldhash::fast::FixedState::with_seed(seed),
+            patterns: RwLock::default(),
+            pattern_count: AtomicUsize::new(0),
+            users: Mutex::new(Users::new(limits.last_seen_users_max)),
+            inboxes,
+            clock,
+            limits,
+            epoch_next: AtomicU64::new(seed),
+            sweep_next: AtomicUsize::new(0),
+        }
+    }
+
+    fn stripe(&self, channel: &ChannelName) -> MutexGuard<'_, Stripe> {
+        let index = self.hasher.hash_one(channel) as usize % STRIPES;
+        lock(&self.stripes[index])
+    }
+
+    fn epoch(&self) -> Epoch {
+        let count = self.epoch_next.fetch_add(1, Ordering::Relaxed);
+        // Fibonacci mixing keeps neighbours apart; it is a bijection, so epochs of one run never repeat.
+        Epoch(count.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn publish(&self, publish: Publish, reply: ReplyTo) {
+        let now_ms = (self.clock)();
+        let mut stripe = self.stripe(&publish.channel);
+        let stripe = &mut *stripe;
+        let name = publish.channel.clone();
+        let channel =
+            stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now_ms));
+        if let Some(key) = &publish.idempotency_key
+            && let Some(position) = channel.idempotency.first_result(key, now_ms)
+        {
+            self.reply(reply, Reply::Published { position, duplicate: true });
+            return;
+        }
+        let mut shards = channel.shards.mask();
+        if self.pattern_count.load(Ordering::Acquire) > 0 {
+            let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
+            patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
+        }
+        if each_shard(shards).any(|shard| self.inboxes.waiting(shard) >= self.limits.inbox_deliveries_max) {
+            self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
+            return;
+        }
+        let bytes_before = channel.history.bytes();
+        let publication = channel.publish(publish, now_ms, self.limits.idempotency_keys_max);
+        stripe.history_bytes = stripe.history_bytes + channel.history.bytes() - bytes_before;
+        let position = publication.position;
+        if channel.is_idle() {
+            stripe.channels.remove(&name);
+        }
+        for shard in each_shard(shards) {
+            self.inboxes.push(shard, Delivery::Publication(publication.clone()));
+        }
+        if stripe.history_bytes > self.limits.history_bytes_max / STRIPES {
+            stripe.forget_longest_unused(self.limits.history_bytes_max / STRIPES, &name);
+        }
+        self.reply(reply, Reply::Published { position, duplicate: false });
+    }
+
+    fn subscribe(&self, subscribe: &Subscribe, reply: ReplyTo) {
+        let now_ms = (self.clock)();
+        let mut stripe = self.stripe(&subscribe.channel);
+        let channel = stripe
+            .channels
+            .entry(subscribe.channel.clone())
+            .or_insert_with(|| Channel::new(self.epoch(), now_ms));
+        let joined = channel.join(subscribe, now_ms);
+        if let Some(member) = joined
+            && subscribe.namespace.join_leave
+            && channel.presence.users() <= self.limits.join_leave_users_max
+        {
+            self.tell(channel.shards.mask(), &subscribe.channel, member, true);
+        }
+        // Only now does the shard hear of the channel: its own join event was for the others.
+        channel.shards.add(subscribe.shard);
+        let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
+        self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
+    }
+
+    fn unsubscribe(&self, shard: ShardId, name: &ChannelName, member: &UserId, deliberate: bool) {
+        let now_ms = (self.clock)();
+        let mut stripe = self.stripe(name);
+        let stripe = &mut *stripe;
+        let Some(channel) = stripe.channels.get_mut(name) else { return };
+        channel.shards.remove(shard);
+        channel.used_ms = now_ms;
+        match channel.presence.leave(member, deliberate, now_ms) {
+            presence::Leave::Still => {}
+            presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
+            presence::Leave::Gone(member) => self.tell_left(channel, name, member),
+        }
+        if channel.is_idle() {
+            stripe.channels.remove(name);
+        }
+    }
+
+    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: fanfare_protocol::event::Member) {
+        if channel.presence.join_leave() && channel.presence.users() < self.limits.join_leave_users_max {
+            self.tell(channel.shards.mask(), name, member, false);
+        }
+    }
+
+    fn tell(
+        &self,
+        shards: u64,
+        channel: &ChannelName,
+        member: fanfare_protocol::event::Member,
+        joined: bool,
+    ) {
+        let member = Arc::new(member);
+        for shard in each_shard(shards) {
+            let (channel, member) = (channel.clone(), member.clone());
+            self.inboxes.push(shard, Delivery::Presence { channel, member, joined });
+        }
+    }
+
+    fn listen(&self, shard: ShardId, pattern: &ChannelPattern) {
+        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
+        patterns.entry(pattern, ShardCounts::default).add(shard);
+        self.pattern_count.store(patterns.len(), Ordering::Release);
+    }
+
+    fn unlisten(&self, shard: ShardId, pattern: &ChannelPattern) {
+        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = patterns.get_mut(pattern) {
+            counts.remove(shard);
+            if counts.mask() == 0 {
+                patterns.remove(pattern);
+            }
+        }
+        self.pattern_count.store(patterns.len(), Ordering::Release);
+    }
+
+    fn history(&self, name: &ChannelName, range: fanfare_protocol::command::HistoryRange) -> Reply {
+        let now_ms = (self.clock)();
+        let mut stripe = self.stripe(name);
+        let Some(channel) = stripe.channels.get_mut(name) else {
+            if range.since.is_some() {
+                return Reply::Failed(ErrorCode::HistoryUnavailable);
+            }
+            // Nothing was ever published here: an empty page, at the beginning of an epoch nobody shares.
+            let position = Position { epoch: self.epoch(), offset: 0 };
+            return Reply::History(Box::new(HistoryPage { publications: Vec::new(), position, more: false }));
+        };
+        let top = channel.position();
+        match channel.history.page(top, range, now_ms, &self.limits) {
+            Some((publications, more)) => {
+                Reply::History(Box::new(HistoryPage { publications, position: top, more }))
+            }
+            None => Reply::Failed(ErrorCode::HistoryUnavailable),
+        }
+    }
+
+    fn presence(&self, name: &ChannelName, counts_only: bool) -> Reply {
+        let stripe = self.stripe(name);
+        let members = stripe.channels.get(name).map_or_else(Members::default, |channel| {
+            let listed_max = if counts_only { 0 } else { self.limits.presence_listed_max };
+            channel.members(listed_max)
+        });
+        Reply::Presence(Box::new(members))
+    }
+
+    fn channels(&self, prefix: &str, after: Option<&ChannelName>, limit: usize) -> Reply {
+        let mut found = Vec::new();
+        for stripe in &*self.stripes {
+            for (name, channel) in &lock(stripe).channels {
+                let wanted = name.as_str().starts_with(prefix) && after.is_none_or(|after| name > after);
+                if wanted && channel.shards.total() > 0 {
+                    let connections = channel.shards.total();
+                    let users =
+                        if channel.presence.is_kept() { channel.presence.users() } else { connections };
+                    found.push(ChannelState { channel: name.clone(), connections, users });
+                }
+            }
+        }
+        found.sort_unstable_by(|a, b| a.channel.cmp(&b.channel));
+        found.truncate(limit);
+        Reply::Channels(found)
+    }
+
+    fn counts(&self) -> Reply {
+        let (mut channels, mut history_bytes) = (0, 0);
+        for stripe in &*self.stripes {
+            let stripe = lock(stripe);
+            channels += stripe.channels.len();
+            history_bytes += stripe.history_bytes;
+        }
+        Reply::Counts { channels, users: lock(&self.users).online(), history_bytes }
+    }
+
+    fn to_every_shard(&self, mut delivery: impl FnMut() -> Delivery) -> Reply {
+        for shard in 0..self.inboxes.shards() {
+            self.inboxes.push(ShardId(shard), delivery());
+        }
+        Reply::Done
+    }
+
+    fn reply(&self, to: ReplyTo, reply: Reply) {
+        match to {
+            ReplyTo::Nobody => {}
+            ReplyTo::Shard(shard, ticket) => self.inboxes.push(shard, Delivery::Reply(ticket, reply)),
+            ReplyTo::Callback(callback) => callback(reply),
+        }
+    }
+}
+
+impl Broker for Memory {
+    fn submit(&self, request: Request, to: ReplyTo) {
+        let reply = match request {
+            // These two answer under the stripe's lock, because the contract ties the answer's place to it.
+            Request::Publish(publish) => return self.publish(publish, to),
+            Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
+            Request::Unsubscribe { shard, channel, member, deliberate } => {
+                self.unsubscribe(shard, &channel, &member, deliberate);
+                Reply::Done
+            }
+            Request::Listen(shard, pattern) => {
+                self.listen(shard, &pattern);
+                Reply::Done
+            }
+            Request::Unlisten(shard, pattern) => {
+                self.unlisten(shard, &pattern);
+                Reply::Done
+            }
+            Request::History { channel, range } => self.history(&channel, range),
+            Request::Presence { channel, counts_only } => self.presence(&channel, counts_only),
+            Request::Direct(target, message) => {
+                self.to_every_shard(|| Delivery::Direct(target.clone(), message.clone()))
+            }
+            Request::Instruct(target, instruction) => {
+                self.to_every_shard(|| Delivery::Instruct(target.clone(), instruction.clone()))
+            }
+            Request::UserOpened(user) => {
+                lock(&self.users).opened(user, (self.clock)());
+                Reply::Done
+            }
+            Request::UserClosed(user) => {
+                lock(&self.users).closed(&user, (self.clock)());
+                Reply::Done
+            }
+            Request::SetStatus(user, status) => {
+                lock(&self.users).set_status(&user, status);
+                Reply::Done
+            }
+            Request::Users(users) => Reply::Users(lock(&self.users).states(users, (self.clock)())),
+            Request::Channels { prefix, after, limit } => self.channels(&prefix, after.as_ref(), limit),
+            Request::Counts => self.counts(),
+        };
+        self.reply(to, reply);
+    }
+
+    fn tick(&self, now_ms: u64) {
+        let sweep = self.sweep_next.fetch_add(1, Ordering::Relaxed) % STRIPES;
+        for (index, stripe) in self.stripes.iter().enumerate() {
+            let mut stripe = lock(stripe);
+            let stripe = &mut *stripe;
+            while let Some((name, user)) = stripe.graces.pop_due(now_ms) {
+                let Some(channel) = stripe.channels.get_mut(&name) else { continue };
+                if let Some(member) = channel.presence.end_grace(&user, now_ms) {
+                    self.tell_left(channel, &name, member);
+                }
+                if channel.is_idle() {
+                    stripe.channels.remove(&name);
+                }
+            }
+            if index == sweep {
+                stripe.sweep(now_ms);
+            }
+        }
+    }
+
+    fn congested(&self) -> bool {
+        (0..self.inboxes.shards())
+            .any(|shard| self.inboxes.waiting(ShardId(shard)) >= self.limits.inbox_deliveries_max / 2)
+    }
+}
+
+impl Stripe {
+    fn sweep(&mut self, now_ms: u64) {
+        let mut bytes = 0;
+        self.channels.retain(|_, channel| {
+            channel.expire(now_ms);
+            bytes += channel.history.bytes();
+            !channel.is_idle()
+        });
+        self.history_bytes = bytes;
+    }
+
+    /// Makes room: the histories of the channels that were used longest ago go, down to nine tenths of the
+    /// bound. Whoever comes back to such a channel is told that it cannot recover.
+    fn forget_longest_unused(&mut self, bytes_max: usize, keep: &ChannelName) {
+        let mut by_age: Vec<_> = self.channels.iter().map(|(name, c)| (c.used_ms, name.clone())).collect();
+        by_age.sort_unstable();
+        for (_, name) in by_age {
+            if self.history_bytes <= bytes_max - bytes_max / 10 {
+                break;
+            }
+            if name == *keep {
+                continue;
+            }
+            let Some(channel) = self.channels.get_mut(&name) else { continue };
+            self.history_bytes -= channel.history.bytes();
+            channel.history.clear();
+            if channel.is_idle() {
+                self.channels.remove(&name);
+            }
+        }
+    }
+}
+
+fn each_shard(mask: u64) -> impl Iterator<Item = ShardId> {
+    (0..64u8).filter(move |shard| mask & 1 << shard != 0).map(ShardId)
+}
+
+/// A panic under the lock would be a defect; the data are still better than none.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

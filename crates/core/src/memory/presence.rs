@@ -1,0 +1,145 @@
+//! Who is in a channel. All connections of a user are one member.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use fanfare_protocol::event::Member;
+use fanfare_protocol::{ChannelName, Payload, UserId};
+use foldhash::HashMap;
+
+use crate::ports::broker::Subscribe;
+
+#[derive(Debug, Default)]
+pub(super) struct Presence(Option<Box<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    members: HashMap<UserId, Entry>,
+    join_leave: bool,
+    grace_ms: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    connections: u32,
+    info: Option<Box<Payload>>,
+    joined_ms: u64,
+    last_seen_ms: u64,
+}
+
+/// What came of a connection's leaving.
+#[derive(Debug)]
+pub(super) enum Leave {
+    /// The user has other connections here, or was none.
+    Still,
+    /// The user counts as a member until then.
+    Grace(u64),
+    /// The user has left.
+    Gone(Member),
+}
+
+impl Entry {
+    fn member(&self, user: &UserId) -> Member {
+        Member {
+            user: user.clone(),
+            connections: self.connections,
+            info: self.info.as_deref().cloned(),
+            joined_ms: self.joined_ms,
+            last_seen_ms: self.last_seen_ms,
+        }
+    }
+}
+
+impl Presence {
+    pub(super) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn join_leave(&self) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.join_leave)
+    }
+
+    pub(super) fn users(&self) -> u32 {
+        self.0.as_ref().map_or(0, |kept| kept.members.len() as u32)
+    }
+
+    /// Adds a connection; returns the member if the user is new here.
+    pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
+        let namespace = &subscribe.namespace;
+        let kept = self.0.get_or_insert_with(|| {
+            Box::new(Kept { members: HashMap::default(), join_leave: false, grace_ms: 0 })
+        });
+        kept.join_leave = namespace.join_leave;
+        kept.grace_ms = namespace.presence_grace_ms;
+        let mut new = false;
+        let entry = kept.members.entry(subscribe.member.clone()).or_insert_with(|| {
+            new = true;
+            Entry { connections: 0, info: None, joined_ms: now_ms, last_seen_ms: now_ms }
+        });
+        entry.connections += 1;
+        entry.last_seen_ms = now_ms;
+        if let Some(info) = &subscribe.info {
+            entry.info = Some(Box::new(info.clone()));
+        }
+        new.then(|| entry.member(&subscribe.member))
+    }
+
+    /// Takes a connection away.
+    pub(super) fn leave(&mut self, user: &UserId, deliberate: bool, now_ms: u64) -> Leave {
+        let Some(kept) = &mut self.0 else { return Leave::Still };
+        let Some(entry) = kept.members.get_mut(user) else { return Leave::Still };
+        entry.connections = entry.connections.saturating_sub(1);
+        entry.last_seen_ms = now_ms;
+        if entry.connections > 0 {
+            return Leave::Still;
+        }
+        if !deliberate && kept.grace_ms > 0 {
+            return Leave::Grace(now_ms + u64::from(kept.grace_ms));
+        }
+        let member = entry.member(user);
+        self.remove(user);
+        Leave::Gone(member)
+    }
+
+    /// Removes the user if they have not come back; a later grace period of theirs is left to run.
+    pub(super) fn end_grace(&mut self, user: &UserId, now_ms: u64) -> Option<Member> {
+        let kept = self.0.as_ref()?;
+        let entry = kept.members.get(user)?;
+        if entry.connections > 0 || entry.last_seen_ms + u64::from(kept.grace_ms) > now_ms {
+            return None;
+        }
+        let member = entry.member(user);
+        self.remove(user);
+        Some(member)
+    }
+
+    fn remove(&mut self, user: &UserId) {
+        let Some(kept) = &mut self.0 else { return };
+        kept.members.remove(user);
+        if kept.members.is_empty() {
+            kept.members = HashMap::default();
+        }
+    }
+
+    pub(super) fn list(&self, listed_max: usize) -> Vec<Member> {
+        let members = self.0.iter().flat_map(|kept| &kept.members);
+        members.take(listed_max).map(|(user, entry)| entry.member(user)).collect()
+    }
+}
+
+/// The ends of grace periods, soonest first.
+#[derive(Debug, Default)]
+pub(super) struct Graces(BinaryHeap<Reverse<(u64, ChannelName, UserId)>>);
+
+impl Graces {
+    pub(super) fn push(&mut self, until_ms: u64, channel: ChannelName, user: UserId) {
+        self.0.push(Reverse((until_ms, channel, user)));
+    }
+
+    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(ChannelName, UserId)> {
+        if self.0.peek()?.0.0 > now_ms {
+            return None;
+        }
+        self.0.pop().map(|Reverse((_, channel, user))| (channel, user))
+    }
+}

@@ -1,0 +1,166 @@
+//! One connection's state in the engine.
+//!
+//! What a session does with each command is a file of its own, all of them `impl Shard`:
+//!
+//! - [`subscribe`]: subscribe, unsubscribe, and what their replies do
+//! - [`publish`]: message and publish
+//! - [`query`]: presence, history, users, status
+//! - [`request`]: calls of the application's handlers
+
+mod publish;
+mod query;
+mod request;
+mod subscribe;
+
+pub(crate) use publish::ClientMessage;
+
+use std::net::IpAddr;
+
+use fanfare_protocol::{ConnectionId, UserId};
+use smallvec::SmallVec;
+
+use crate::outbox::Outbox;
+use crate::ports::lane::Lane;
+
+/// A session's key in its shard. Keys are used again; a [`ConnectionId`] is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionKey(pub u32);
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Talking.
+    Open,
+    /// Our close frame is queued or sent; the peer's is awaited.
+    Closing,
+    /// The peer has closed or run out of time: write what can be written and drop the connection.
+    Over,
+}
+
+/// What is known of a connection when it opens.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// How its events are encoded.
+    pub lane: Lane,
+    /// Who it is; none while anonymous.
+    pub user: Option<UserId>,
+    /// What its user is.
+    pub roles: Option<Box<[Box<str>]>>,
+    /// Where it comes from, if anyone cares.
+    pub address: Option<IpAddr>,
+    /// When, in milliseconds of Unix time.
+    pub opened_unix_ms: u64,
+}
+
+/// Messages given up since the client was last told, per channel; boxed because hardly any session has it.
+pub(crate) type Lagged = SmallVec<[(u32, u64); 2]>;
+
+/// A subscription of a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subscription {
+    /// The shard's key of the channel.
+    pub(crate) channel: u32,
+    pub(crate) state: SubscriptionState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SubscriptionState {
+    /// The broker was asked; this is the ticket.
+    Asked(u32),
+    /// A member, with this slot.
+    Member(u32),
+}
+
+/// One connection's state.
+#[derive(Debug)]
+pub struct Session {
+    /// Which connection.
+    pub(crate) id: ConnectionId,
+    pub(crate) opening: Opening,
+    pub(crate) phase: Phase,
+    pub(crate) subscriptions: SmallVec<[Subscription; 1]>,
+    pub(crate) outbox: Outbox,
+    /// When anything was last heard from the peer.
+    pub(crate) heard_ms: u64,
+    /// When the last ping was sent.
+    pub(crate) pinged_ms: u64,
+    /// Since when a write has made no progress.
+    pub(crate) blocked_since_ms: Option<u64>,
+    /// Since when a message has been unfinished.
+    pub(crate) unfinished_since_ms: Option<u64>,
+    /// Requests to the broker that are unanswered.
+    pub(crate) broker_in_flight: u16,
+    /// Requests to the application that are unanswered.
+    pub(crate) calls_in_flight: u16,
+    /// Messages given up since the client was last told, per channel.
+    pub(crate) lagged: Option<Box<Lagged>>,
+    /// Whether it stands in the queue of urgent writes.
+    pub(crate) urgent: bool,
+    /// Whether it stands in the queue of bulk writes.
+    pub(crate) bulk: bool,
+    /// Whether a deadline for blocked writes is set.
+    pub(crate) write_watched: bool,
+    /// Whether a deadline for an unfinished message is set.
+    pub(crate) unfinished_watched: bool,
+}
+
+impl Session {
+    pub(crate) fn new(id: ConnectionId, opening: Opening, now_ms: u64) -> Self {
+        Self {
+            id,
+            opening,
+            phase: Phase::Open,
+            subscriptions: SmallVec::new(),
+            outbox: Outbox::default(),
+            heard_ms: now_ms,
+            pinged_ms: 0,
+            blocked_since_ms: None,
+            unfinished_since_ms: None,
+            broker_in_flight: 0,
+            calls_in_flight: 0,
+            lagged: None,
+            urgent: false,
+            bulk: false,
+            write_watched: false,
+            unfinished_watched: false,
+        }
+    }
+
+    /// Which connection.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// What was known of it when it opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// How many subscriptions it has.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// How many bytes wait to be written to it.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// The user's id, or for an anonymous connection its own.
+    pub(crate) fn member_name(&self) -> UserId {
+        match &self.opening.user {
+            Some(user) => user.clone(),
+            None => anonymous(self.id),
+        }
+    }
+}
+
+/// The name that stands for an anonymous connection.
+fn anonymous(id: ConnectionId) -> UserId {
+    let name = id.to_string();
+    match UserId::new(&name) {
+        Ok(name) => name,
+        // Hexadecimal digits and a dash are always a valid name.
+        Err(_) => unreachable!("a connection id is no valid user id: {name}"),
+    }
+}

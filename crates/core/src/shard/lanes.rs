@@ -1,0 +1,33 @@
+//! The lanes of a shard.
+
+use fanfare_protocol::Event;
+
+use crate::ports::lane::{Lane, LaneEncoder};
+
+/// Every way in which the shard's connections are spoken to.
+pub(crate) struct Lanes(Vec<Box<dyn LaneEncoder>>);
+
+impl Lanes {
+    pub(crate) fn new(lanes: Vec<Box<dyn LaneEncoder>>) -> Self {
+        Self(lanes)
+    }
+
+    /// Appends the event as the lane has it.
+    pub(crate) fn encode(&mut self, lane: Lane, event: &Event<'_>, out: &mut Vec<u8>) {
+        if let Some(encoder) = self.get(lane) {
+            encoder.event(event, out);
+        }
+    }
+
+    pub(crate) fn get(&mut self, lane: Lane) -> Option<&mut Box<dyn LaneEncoder>> {
+        let encoder = self.0.get_mut(usize::from(lane.0));
+        debug_assert!(encoder.is_some(), "a session was opened on a lane that does not exist");
+        encoder
+    }
+}
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} lanes", self.0.len())
+    }
+}

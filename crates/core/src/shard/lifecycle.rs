@@ -1,0 +1,287 @@
+//! How sessions begin, are heard from, and end.
+
+use std::rc::Rc;
+
+use fanfare_protocol::{CloseCode, ConnectionId, Event};
+
+use super::Shard;
+use crate::outbox::Chunk;
+use crate::ports::application::Peer;
+use crate::ports::broker::{ReplyTo, Request};
+use crate::session::{Opening, Phase, Session, SessionKey};
+use crate::timers::{Timer, TimerKind};
+
+/// Pings are due on this grid, so that those of many connections are written in one go.
+const PING_GRID_MS: u64 = 100;
+
+impl Shard {
+    /// Begins a session.
+    pub fn open(&mut self, opening: Opening) -> SessionKey {
+        let id = ConnectionId { node: self.node, serial: self.serial_next };
+        self.serial_next += 1;
+        self.counters.opened += 1;
+        let user = opening.user.clone();
+        let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
+        if let Some(user) = user {
+            self.by_user.entry(user.clone()).or_default().push(key.0);
+            self.broker.submit(Request::UserOpened(user), ReplyTo::Nobody);
+        }
+        let interval_ms = u64::from(self.settings.deadlines.ping_interval_ms);
+        // Spread by the serial, so that a storm of connections does not become a storm of pings.
+        let spread = id.serial.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        self.after(key, TimerKind::Ping, spread % interval_ms.max(1));
+        if self.draining {
+            self.after(key, TimerKind::Drain, 0);
+        }
+        key
+    }
+
+    fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let mut due_ms = self.now_ms + delay_ms;
+        if kind == TimerKind::Ping {
+            due_ms = due_ms.next_multiple_of(PING_GRID_MS);
+        }
+        self.timers.push(Timer { due_ms, serial: session.id.serial, key: key.0, kind });
+    }
+
+    /// Notes that bytes came from the peer, and whether they ended within a message.
+    pub fn heard(&mut self, key: SessionKey, mid_message: bool) {
+        let now_ms = self.now_ms;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        session.heard_ms = now_ms;
+        match (mid_message, session.unfinished_since_ms) {
+            (false, _) => session.unfinished_since_ms = None,
+            (true, Some(_)) => {}
+            (true, None) => {
+                session.unfinished_since_ms = Some(now_ms);
+                let delay_ms = u64::from(self.settings.deadlines.unfinished_message_ms);
+                self.watch(key, TimerKind::UnfinishedMessage, delay_ms);
+            }
+        }
+    }
+
+    /// Takes note of a write: how much was written, and whether the socket would take no more.
+    pub fn wrote(&mut self, key: SessionKey, bytes: usize, blocked: bool) {
+        let now_ms = self.now_ms;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if bytes > 0 {
+            session.outbox.advance(bytes);
+        }
+        if !blocked {
+            session.blocked_since_ms = None;
+            if session.lagged.is_some() && session.outbox.is_empty() {
+                self.tell_lagged(key);
+            }
+        } else if bytes > 0 || session.blocked_since_ms.is_none() {
+            session.blocked_since_ms = Some(now_ms);
+            self.watch(key, TimerKind::Write, u64::from(self.settings.deadlines.write_ms));
+        }
+    }
+
+    /// Sets a deadline of which a session has one at most: a busy connection blocks and begins messages
+    /// thousands of times a second, and its deadline is looked at again when it is due.
+    fn watch(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        let watched = match kind {
+            TimerKind::Write => &mut session.write_watched,
+            _ => &mut session.unfinished_watched,
+        };
+        if !std::mem::replace(watched, true) {
+            self.after(key, kind, delay_ms);
+        }
+    }
+
+    /// Closes a session from our side: the last words are queued, the subscriptions end now.
+    pub fn close(&mut self, key: SessionKey, code: CloseCode, reconnect_after_ms: Option<u32>) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.phase != Phase::Open {
+            return;
+        }
+        self.counters.closed(Some(code));
+        if code == CloseCode::SlowConsumer {
+            session.outbox.clear_unwritten();
+        }
+        self.scratch.clear();
+        let lane = session.opening.lane;
+        if says_so(code) {
+            let reconnect_after_ms = reconnect_after_ms.or(code.reconnect().then_some(0));
+            self.lanes.encode(lane, &Event::Disconnect { code, reconnect_after_ms }, &mut self.scratch);
+        }
+        if let Some(lane) = self.lanes.get(lane) {
+            lane.close(code, &mut self.scratch);
+        }
+        session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+        session.phase = Phase::Closing;
+        self.leave_all(key, code == CloseCode::Normal);
+        self.after(key, TimerKind::Close, u64::from(self.settings.deadlines.close_ms));
+        self.mark_urgent(key);
+    }
+
+    /// The peer sent its close frame: answer it if it came first, and be done.
+    pub fn peer_closed(&mut self, key: SessionKey, code: Option<u16>) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.phase == Phase::Open {
+            let code = code.and_then(CloseCode::from_number).unwrap_or(CloseCode::Normal);
+            self.counters.closed(Some(code));
+            self.scratch.clear();
+            if let Some(lane) = self.lanes.get(session.opening.lane) {
+                lane.close(code, &mut self.scratch);
+            }
+            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+            // A page that is reloaded closes with 1001 as well: only 1000 means that the user goes.
+            self.leave_all(key, code == CloseCode::Normal);
+        }
+        self.over(key);
+    }
+
+    fn over(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+            session.phase = Phase::Over;
+        }
+        self.mark_urgent(key);
+    }
+
+    /// The connection is gone: forgets the session.
+    pub fn gone(&mut self, key: SessionKey) {
+        if !self.sessions.contains(key.0 as usize) {
+            return;
+        }
+        if self.phase(key) == Phase::Open {
+            self.counters.closed(None);
+        }
+        self.leave_all(key, false);
+        let session = self.sessions.remove(key.0 as usize);
+        if let Some(user) = &session.opening.user {
+            if let Some(keys) = self.by_user.get_mut(user) {
+                keys.retain(|known| *known != key.0);
+                if keys.is_empty() {
+                    self.by_user.remove(user);
+                }
+            }
+            self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
+        }
+        self.application.disconnected(Peer { connection: session.id, user: session.opening.user });
+    }
+
+    fn leave_all(&mut self, key: SessionKey, deliberate: bool) {
+        while let Some(subscription) =
+            self.sessions.get_mut(key.0 as usize).and_then(|session| session.subscriptions.pop())
+        {
+            self.leave(key, subscription, deliberate);
+        }
+    }
+
+    pub(super) fn close_overflowed(&mut self) {
+        for key in std::mem::take(&mut self.overflowed) {
+            self.close(SessionKey(key), CloseCode::SlowConsumer, Some(0));
+        }
+    }
+
+    /// Begins to send clients elsewhere, spread over the configured time. New ones are sent at once.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        let over_ms = u64::from(self.settings.deadlines.drain_ms);
+        let keys: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
+        let count = keys.len() as u64;
+        for (index, key) in keys.into_iter().enumerate() {
+            self.after(SessionKey(key), TimerKind::Drain, index as u64 * over_ms / count);
+        }
+    }
+
+    /// Sets the time, in milliseconds of a clock that never goes back. To be called before any other input.
+    pub fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self) {
+        while let Some(timer) = self.timers.pop_due(self.now_ms) {
+            let current = self.sessions.get(timer.key as usize).is_some_and(|s| s.id.serial == timer.serial);
+            if current {
+                self.due(SessionKey(timer.key), timer.kind);
+            }
+        }
+        self.close_overflowed();
+    }
+
+    /// When something is due next.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.timers.next_ms()
+    }
+
+    fn due(&mut self, key: SessionKey, kind: TimerKind) {
+        let deadlines = &self.settings.deadlines;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        match kind {
+            TimerKind::Close => self.over(key),
+            _ if session.phase != Phase::Open => {}
+            TimerKind::Ping => self.ping(key),
+            TimerKind::Pong if session.heard_ms < session.pinged_ms => {
+                self.close(key, CloseCode::PingTimeout, Some(0));
+            }
+            TimerKind::Pong => {
+                let next_ms = u64::from(deadlines.ping_interval_ms.saturating_sub(deadlines.pong_ms));
+                self.after(key, TimerKind::Ping, next_ms);
+            }
+            TimerKind::Write => {
+                session.write_watched = false;
+                let (since_ms, allowed_ms) = (session.blocked_since_ms, deadlines.write_ms);
+                self.overdue(key, kind, since_ms, allowed_ms, CloseCode::SlowConsumer);
+            }
+            TimerKind::UnfinishedMessage => {
+                session.unfinished_watched = false;
+                let (since_ms, allowed_ms) = (session.unfinished_since_ms, deadlines.unfinished_message_ms);
+                self.overdue(key, kind, since_ms, allowed_ms, CloseCode::MessageTimeout);
+            }
+            TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
+        }
+    }
+
+    /// Closes the session if what began at `since_ms` has gone on for too long, or looks again later.
+    fn overdue(
+        &mut self,
+        key: SessionKey,
+        kind: TimerKind,
+        since_ms: Option<u64>,
+        allowed_ms: u32,
+        code: CloseCode,
+    ) {
+        let Some(since_ms) = since_ms else { return };
+        let end_ms = since_ms + u64::from(allowed_ms);
+        if end_ms <= self.now_ms {
+            self.close(key, code, Some(0));
+        } else {
+            self.watch(key, kind, end_ms - self.now_ms);
+        }
+    }
+
+    fn ping(&mut self, key: SessionKey) {
+        let (now_ms, pong_ms) = (self.now_ms, u64::from(self.settings.deadlines.pong_ms));
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        session.pinged_ms = now_ms;
+        self.scratch.clear();
+        if let Some(lane) = self.lanes.get(session.opening.lane) {
+            lane.ping(&mut self.scratch);
+        }
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
+        if session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err() {
+            self.overflowed.push(key.0);
+        }
+        self.after(key, TimerKind::Pong, pong_ms);
+        self.mark_urgent(key);
+    }
+}
+
+/// Whether the dialect's own `disconnect` event goes before the close frame. It does where we end a healthy
+/// conversation; not where the peer broke the WebSocket protocol and may not be able to read on.
+fn says_so(code: CloseCode) -> bool {
+    !matches!(
+        code,
+        CloseCode::Normal
+            | CloseCode::ProtocolError
+            | CloseCode::UnsupportedData
+            | CloseCode::InvalidPayload
+            | CloseCode::MessageTooBig
+    )
+}

@@ -1,0 +1,150 @@
+//! A message's members into a command.
+
+use fanfare_protocol::command::{HistoryRange, Secret, Status, SubscribeOptions, Topic};
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{ChannelName, Command, ErrorCode, Rejection, RequestId};
+
+use super::fields;
+use super::members::{self, Members};
+use crate::HISTORY_LIMIT_DEFAULT;
+use crate::failure::{self, Checked, Failure};
+
+/// Understands one message.
+pub(super) fn decode(text: &str, limits: &DecodeLimits) -> Result<Command, Rejection> {
+    let deep = members::too_deep(text.as_bytes(), limits.depth_max);
+    let members = match members::parse(text) {
+        Ok(members) => members,
+        Err(_) if deep => return Err(Failure::too_deep(limits).reject(None)),
+        Err(failure) => return Err(failure.reject(None)),
+    };
+    let mut id = fields::request_id(members.id, limits).map_err(|failure| failure.reject(None))?;
+    if deep {
+        return Err(Failure::too_deep(limits).reject(id));
+    }
+    command(&members, &mut id, limits).map_err(|failure| failure.reject(id))
+}
+
+/// Builds the command, and takes the id only when nothing can fail any more: a refusal needs it too.
+fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLimits) -> Checked<Command> {
+    let Some(kind) = fields::given(members.kind) else {
+        return Err(Failure::new(ErrorCode::InvalidMessage, "the message has no type"));
+    };
+    let kind = fields::text("type", Some(kind))
+        .ok()
+        .flatten()
+        .ok_or_else(|| Failure::new(ErrorCode::InvalidMessage, "type must be a string"))?;
+    Ok(match &*kind {
+        "message" => message(members, id, limits)?,
+        "publish" => publish(members, id, fields::flag("echo", members.echo)?, limits)?,
+        "subscribe" => {
+            let (topic, options) = (topic(members)?, subscribe_options(members, limits)?);
+            Command::Subscribe { id: id.take(), topic, options }
+        }
+        "unsubscribe" => {
+            let topic = topic(members)?;
+            Command::Unsubscribe { id: id.take(), topic }
+        }
+        "request" => {
+            let method = fields::required("method", members.method)?;
+            let method = failure::name("method", &method, limits)?;
+            let data = fields::payload(members)?.unwrap_or_else(fanfare_protocol::Payload::null);
+            Command::Request { id: id.take(), method, data }
+        }
+        "ping" => Command::Ping { id: id.take() },
+        "pong" => Command::Pong,
+        "presence" => {
+            let channel = channel(members)?;
+            let counts_only = fields::flag("counts_only", members.counts_only)?;
+            Command::Presence { id: id.take(), channel, counts_only }
+        }
+        "history" => {
+            let (channel, range) = (channel(members)?, history_range(members)?);
+            Command::History { id: id.take(), channel, range }
+        }
+        "status" => {
+            let status = status(members)?;
+            Command::SetStatus { id: id.take(), status }
+        }
+        "users" => {
+            let users = fields::users(members.users, limits)?;
+            Command::Users { id: id.take(), users }
+        }
+        "auth" => {
+            let token = Secret::new(&fields::required("token", members.token)?);
+            Command::Authenticate { id: id.take(), token }
+        }
+        "connect" => Command::Connect { id: id.take() },
+        "disconnect" => Command::Disconnect,
+        other => {
+            let kind = failure::name("type", other, limits)?;
+            let data = fields::payload(members)?.unwrap_or_else(fanfare_protocol::Payload::null);
+            Command::Custom { id: id.take(), kind, data }
+        }
+    })
+}
+
+/// A `message` without id asks for no answer; with one it is a `publish` whose sender wants its copy.
+fn message(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLimits) -> Checked<Command> {
+    if id.is_some() {
+        return publish(members, id, true, limits);
+    }
+    let channel = channel(members)?;
+    let data = fields::payload(members)?.ok_or_else(|| Failure::missing("data"))?;
+    Ok(Command::Message { channel, data, labels: fields::labels(members, limits)? })
+}
+
+fn publish(
+    members: &Members<'_>,
+    id: &mut Option<RequestId>,
+    echo: bool,
+    limits: &DecodeLimits,
+) -> Checked<Command> {
+    let channel = channel(members)?;
+    let data = fields::payload(members)?.ok_or_else(|| Failure::missing("data"))?;
+    let labels = fields::labels(members, limits)?;
+    let idempotency_key = fields::text("idempotency_key", members.idempotency_key)?
+        .map(|key| failure::name("idempotency_key", &key, limits))
+        .transpose()?;
+    Ok(Command::Publish { id: id.take(), channel, data, labels, echo, idempotency_key })
+}
+
+fn channel(members: &Members<'_>) -> Checked<ChannelName> {
+    failure::channel(&fields::required("channel", members.channel)?)
+}
+
+fn topic(members: &Members<'_>) -> Checked<Topic> {
+    let channel = fields::text("channel", members.channel)?;
+    let pattern = fields::text("pattern", members.pattern)?;
+    match (channel, pattern) {
+        (Some(name), None) => Ok(Topic::Channel(failure::channel(&name)?)),
+        (None, Some(pattern)) => Ok(Topic::Pattern(failure::pattern(&pattern)?)),
+        (None, None) => Err(Failure::missing("channel")),
+        (Some(_), Some(_)) => Err(Failure::new(ErrorCode::InvalidField, "give channel or pattern, not both")),
+    }
+}
+
+fn subscribe_options(members: &Members<'_>, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
+    Ok(SubscribeOptions {
+        recover: fields::position("recover", members.recover)?,
+        history: fields::count("history", members.history)?.unwrap_or(0),
+        filter: fields::filter(members.filter, limits)?,
+        info: fields::given(members.info).map(fields::json),
+        presence: fields::flag("presence", members.presence)?,
+    })
+}
+
+fn history_range(members: &Members<'_>) -> Checked<HistoryRange> {
+    Ok(HistoryRange {
+        since: fields::position("since", members.since)?,
+        limit: fields::count("limit", members.limit)?.unwrap_or(HISTORY_LIMIT_DEFAULT),
+        reverse: fields::flag("reverse", members.reverse)?,
+    })
+}
+
+fn status(members: &Members<'_>) -> Checked<Status> {
+    match &*fields::required("status", members.status)? {
+        "online" => Ok(Status::Online),
+        "away" => Ok(Status::Away),
+        _ => Err(Failure::invalid("status", "\"online\" or \"away\"")),
+    }
+}

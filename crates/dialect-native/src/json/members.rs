@@ -1,0 +1,190 @@
+//! Finds the members of a message's object in one pass, and leaves their values unparsed.
+//!
+//! Values stay slices of the message until the command that wants them reads them. So a member that the
+//! command does not know may hold anything, and one that it does know is refused by its own name. Of a
+//! member given twice the last one counts, as it does for `JSON.parse`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use fanfare_protocol::ErrorCode;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::failure::{Checked, Failure};
+
+/// The member called `type` and the others, under the names of their Rust fields.
+macro_rules! members {
+    ($($field:ident = $name:literal,)*) => {
+        /// Every member that some command knows, as the text of its value.
+        #[derive(Debug, Default)]
+        pub(super) struct Members<'a> {
+            $(pub(super) $field: Option<&'a RawValue>,)*
+        }
+
+        impl<'a> Members<'a> {
+            fn set<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+                match name {
+                    $($name => self.$field = Some(map.next_value()?),)*
+                    _ => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+members! {
+    kind = "type",
+    id = "id",
+    channel = "channel",
+    pattern = "pattern",
+    data = "data",
+    binary = "binary",
+    token = "token",
+    method = "method",
+    recover = "recover",
+    history = "history",
+    filter = "filter",
+    info = "info",
+    presence = "presence",
+    echo = "echo",
+    idempotency_key = "idempotency_key",
+    tags = "tags",
+    key = "key",
+    counts_only = "counts_only",
+    since = "since",
+    limit = "limit",
+    reverse = "reverse",
+    status = "status",
+    users = "users",
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Members::default();
+                while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+                    members.set(&name, &mut map)?;
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A string that is borrowed wherever it has no escapes.
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Characters;
+        impl<'de> Visitor<'de> for Characters {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Characters)
+    }
+}
+
+/// Finds the members.
+pub(super) fn parse(text: &str) -> Checked<Members<'_>> {
+    let first = text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    if first == Some(b'{') {
+        return serde_json::from_str(text).map_err(|error| not_json(&error));
+    }
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Err(Failure::new(ErrorCode::InvalidMessage, "the message must be an object with a type")),
+        Err(error) => Err(not_json(&error)),
+    }
+}
+
+/// The parser's own words are about grammar and places; they never repeat what the client sent.
+fn not_json(error: &serde_json::Error) -> Failure {
+    Failure::new(ErrorCode::InvalidJson, format!("the message is not valid JSON: {error}"))
+}
+
+/// Whether arrays and objects lie deeper in each other than `depth_max`.
+///
+/// Most messages have fewer brackets than they may have levels, and counting bytes is nearly free; only the
+/// others are walked through. Neither recurses.
+pub(crate) fn too_deep(text: &[u8], depth_max: u32) -> bool {
+    let depth_max = depth_max as usize;
+    if text.len() <= depth_max {
+        return false;
+    }
+    let opening = text.iter().filter(|&&byte| byte == b'[' || byte == b'{').count();
+    opening > depth_max && deepest(text) > depth_max
+}
+
+fn deepest(text: &[u8]) -> usize {
+    let mut deepest = 0;
+    let mut depth = 0_usize;
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        assert!(!too_deep(br#"{"a":[[1]]}"#, 3));
+        assert!(too_deep(br#"{"a":[[1]]}"#, 2));
+        assert!(!too_deep(br#"{"a":"[[[[[[","b":"\"[[[["}"#, 1));
+        assert!(!too_deep(b"[][][][][][][]", 1));
+        assert!(too_deep("[".repeat(10_000).as_bytes(), 64));
+    }
+
+    #[test]
+    fn the_last_of_two_members_counts_and_escaped_names_are_names() {
+        let members = parse(r#"{"id":1,"\u0069d":2,"other":[{}]}"#).unwrap();
+        assert_eq!(members.id.map(RawValue::get), Some("2"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Echoes every message, through the real connection path: for conformance suites.
+//!
+//! `cargo run --release -p fanfare-server --example echo -- 127.0.0.1:9001`
+//!
+//! Nothing here is a short cut: the messages pass the decoder, a session, a handler on the runtime, an outbox
+//! and a write like any other. Only the limits are raised, because the suites send messages of 16 MiB in
+//! 250,000 frames.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fanfare_core::limits::Limits;
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Payload, Rejection};
+use fanfare_server::dialects::NamedDialect;
+use fanfare_server::{Fanfare, listen};
+
+/// What a client sends is the argument of one handler; what the handler returns goes back as it is.
+struct Echo;
+
+impl Dialect for Echo {
+    fn decode(&self, message: Incoming<'_>, _limits: &DecodeLimits) -> Result<Command, Rejection> {
+        let data = match message {
+            Incoming::Text(text) => Payload::Text(Bytes::copy_from_slice(text.as_bytes())),
+            Incoming::Binary(bytes) => Payload::Binary(Bytes::copy_from_slice(bytes)),
+        };
+        Ok(Command::Custom { id: None, kind: "echo".into(), data })
+    }
+
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
+        let Event::Response { data, .. } = event else { return None };
+        out.extend_from_slice(data.bytes());
+        Some(match data {
+            Payload::Binary(_) => FrameKind::Binary,
+            Payload::Text(_) | Payload::Json(_) => FrameKind::Text,
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address: SocketAddr = std::env::args().nth(1).unwrap_or("127.0.0.1:9001".to_owned()).parse()?;
+    let limits = Limits {
+        message_bytes_max: 64 << 20,
+        fragments_max: 1 << 20,
+        outbox_bytes_max: 256 << 20,
+        requests_in_flight_max: 1 << 15,
+        ..Limits::default()
+    };
+    let echo = NamedDialect { name: "echo", subprotocol: "echo", dialect: Arc::new(Echo) };
+    let node = Fanfare::builder()
+        .dialects(vec![echo])
+        .limits(limits)
+        .on_message("echo", |_peer, data| async move { Ok(Some(data)) })
+        .start()?;
+    let router = axum::Router::new().fallback_service(node.websocket::<()>());
+    let listener = listen::bind(address)?;
+    println!("echoing on ws://{}", listener.local_addr()?);
+    listen::serve(listener, router, Duration::from_secs(5)).await;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The configuration: built-in defaults, overlaid by a TOML file, by the environment and by flags.
+//!
+//! - one table row for each setting, with its bounds; nothing else reads or prints one
+//! - every effective setting remembers its [`Source`]; `fanfare check` prints both
+//! - every error is a [`Problem`] that points into the text it came from; all are reported at once
+//!
+//! ```
+//! use fanfare_server::config::{self, Inputs};
+//!
+//! let loaded = config::load(&Inputs::new(&["native"])).ok().unwrap();
+//! assert_eq!(loaded.config.listen[0].to_string(), "127.0.0.1:8000");
+//! assert_eq!(loaded.config.limits.message_bytes_max, 64 * 1024);
+//! ```
+
+mod document;
+mod environment;
+mod kinds;
+mod load;
+mod namespaces;
+mod problem;
+mod relations;
+mod settings;
+mod show;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use fanfare_core::limits::{Deadlines, Limits};
+use fanfare_core::namespace::{Namespace, Namespaces};
+
+pub use load::{Flag, Inputs, Loaded, load};
+pub use problem::{Problem, Problems};
+pub use show::Shown;
+pub use source::Source;
+
+use crate::secrets::Secret;
+
+/// Everything an operator can set, validated.
+pub struct Config {
+    /// Addresses the server listens on.
+    pub listen: Vec<SocketAddr>,
+    /// Whether the operator has said that this server may do without authentication.
+    pub insecure: bool,
+    /// How many shards; 0 is one for each core.
+    pub shards: u8,
+    /// What is spoken at `/ws` when the client names no dialect.
+    pub default_dialect: String,
+    /// Where the server keeps what has to outlive it.
+    pub data_dir: PathBuf,
+    /// The HTTP API.
+    pub api: ApiConfig,
+    /// The engine's bounds.
+    pub limits: Limits,
+    /// The engine's deadlines.
+    pub deadlines: Deadlines,
+    /// The settings of channels without a namespace of their own.
+    pub namespace: Namespace,
+    /// The settings of the namespaces that have some.
+    pub namespaces: BTreeMap<String, Namespace>,
+    /// Whether a namespace that is not configured is an error.
+    pub namespaces_strict: bool,
+    /// The log.
+    pub log: LogConfig,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
+    /// Whether the demo page is served and its namespace exists.
+    pub demo: bool,
+    sources: BTreeMap<String, Source>,
+}
+
+/// The HTTP API's part.
+pub struct ApiConfig {
+    /// Keys that open the API. Without any, one is generated into [`ApiConfig::key_file`].
+    pub keys: Vec<Secret>,
+    /// Where the generated key is kept; in the data directory if none is named.
+    pub key_file: Option<PathBuf>,
+}
+
+/// The log's part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Which events, in the syntax of `tracing`'s filters: `info`, `fanfare_server=debug,warn`.
+    pub filter: String,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The namespace of the demo page.
+pub const DEMO_NAMESPACE: &str = "demo";
+
+impl Config {
+    /// Whether every listener can be reached from this host only.
+    pub fn loopback_only(&self) -> bool {
+        self.listen.iter().all(|address| address.ip().is_loopback())
+    }
+
+    /// Whether a connection may simply say which user it is (`?user=`).
+    pub fn open_user_ids(&self) -> bool {
+        self.insecure || self.loopback_only()
+    }
+
+    /// The namespaces as the engine wants them.
+    pub fn engine_namespaces(&self) -> Namespaces {
+        let mut namespaces = Namespaces::new(self.namespace.clone(), self.namespaces_strict);
+        for (name, namespace) in &self.namespaces {
+            namespaces.insert(name, namespace.clone());
+        }
+        namespaces
+    }
+
+    /// Where the generated API key is kept.
+    pub fn key_file(&self) -> PathBuf {
+        self.api.key_file.clone().unwrap_or_else(|| self.data_dir.join("api.key"))
+    }
+
+    /// Where a setting's value came from; the key is written as in the file: `limits.message_bytes_max`.
+    pub fn source(&self, key: &str) -> Source {
+        self.sources.get(key).cloned().unwrap_or(Source::Default)
+    }
+
+    /// The built-in defaults.
+    fn built_in() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))],
+            insecure: false,
+            shards: 0,
+            default_dialect: "native".to_owned(),
+            data_dir: PathBuf::from("fanfare-data"),
+            api: ApiConfig { keys: Vec::new(), key_file: None },
+            limits: Limits::default(),
+            deadlines: Deadlines::default(),
+            namespace: Namespace::default(),
+            namespaces: BTreeMap::new(),
+            namespaces_strict: false,
+            log: LogConfig { filter: "info".to_owned(), format: LogFormat::Text },
+            metrics: true,
+            demo: true,
+            sources: BTreeMap::new(),
+        }
+    }
+}

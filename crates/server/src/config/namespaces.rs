@@ -1,0 +1,109 @@
+//! The settings of a namespace, as `[namespace]` and each `[namespaces.NAME]` have them.
+
+use fanfare_core::namespace::{Namespace, OutboxPolicy};
+
+use super::kinds::{Choice, Count, Flag, Given, Kind, Millis, Refusal};
+
+/// One setting of a namespace.
+pub(super) struct NamespaceSetting {
+    /// As in the file, without the table: `history_size`.
+    pub(super) name: &'static str,
+    /// A line for people.
+    pub(super) about: &'static str,
+    /// Reads a value into the namespace.
+    pub(super) set: fn(&mut Namespace, &Given) -> Result<(), Refusal>,
+    /// Writes the value in force.
+    pub(super) show: fn(&Namespace) -> String,
+    /// What values it takes.
+    pub(super) describe: fn() -> String,
+}
+
+macro_rules! setting {
+    ($name:literal, $field:ident, $kind:expr, $about:literal) => {
+        NamespaceSetting {
+            name: $name,
+            about: $about,
+            set: |namespace, given| {
+                namespace.$field = $kind.read(given)?;
+                Ok(())
+            },
+            show: |namespace| $kind.show(&namespace.$field),
+            describe: || $kind.describe(),
+        }
+    };
+}
+
+const YEAR_MS: u64 = 365 * 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+
+const POLICIES: &[(&str, OutboxPolicy)] = &[
+    ("disconnect", OutboxPolicy::Disconnect),
+    ("drop_oldest", OutboxPolicy::DropOldest),
+    ("keep_latest", OutboxPolicy::KeepLatest),
+];
+
+/// All of them, in the order in which they are shown.
+pub(super) const SETTINGS: &[NamespaceSetting] = &[
+    setting!(
+        "history_size",
+        history_size,
+        Count::<u32>::new(0, 10_000_000),
+        "messages kept per channel; 0 keeps none"
+    ),
+    setting!(
+        "history_ttl",
+        history_ttl_ms,
+        Millis::<u64>::new(0, YEAR_MS),
+        "how long a message is kept; 0 is without end"
+    ),
+    setting!("presence", presence, Flag, "whether it is known who is in a channel"),
+    setting!("join_leave", join_leave, Flag, "whether members get join and leave events"),
+    setting!(
+        "presence_grace",
+        presence_grace_ms,
+        Millis::<u32>::new(0, HOUR_MS),
+        "how long a user whose connection broke counts as a member"
+    ),
+    setting!("client_publish", client_publish, Flag, "whether clients may publish; the backend always may"),
+    setting!("patterns", patterns, Flag, "whether clients may subscribe by pattern"),
+    setting!(
+        "replay_on_subscribe",
+        replay_on_subscribe,
+        Count::<u32>::new(0, 1_000_000),
+        "messages that a subscriber gets first without asking; 1 is the last value"
+    ),
+    setting!("outbox_policy", outbox_policy, Choice(POLICIES), "what happens when a subscriber is too slow"),
+    setting!(
+        "idempotency_ttl",
+        idempotency_ttl_ms,
+        Millis::<u64>::new(0, YEAR_MS),
+        "how long an idempotency key is remembered"
+    ),
+];
+
+/// The setting of a name.
+pub(super) fn find(name: &str) -> Option<&'static NamespaceSetting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// What is wrong with a namespace's own name, if anything.
+pub(super) fn name_error(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.len() > 64 {
+        return Some("a namespace's name has 1 to 64 bytes");
+    }
+    if name.contains([':', '*', '>']) || name.chars().any(char::is_control) {
+        return Some("a namespace's name has no \":\", \"*\", \">\" or control character");
+    }
+    None
+}
+
+/// The built-in values of the demo page's namespace that differ from the defaults: joins and leaves are
+/// shown there, and soon.
+pub(super) fn demo(namespace: &mut Namespace) -> &'static [&'static str] {
+    namespace.presence = true;
+    namespace.join_leave = true;
+    namespace.presence_grace_ms = 3_000;
+    namespace.history_size = 100;
+    namespace.client_publish = true;
+    &["presence", "join_leave", "presence_grace", "history_size", "client_publish"]
+}

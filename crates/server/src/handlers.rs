@@ -1,0 +1,157 @@
+//! The application's handlers, as the engine calls them: on the runtime beside the shards, bounded in time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fanfare_core::ports::application::{Answer, Application, Call, CallTarget, Peer};
+use fanfare_core::ports::broker::{Delivery, Inboxes};
+use fanfare_protocol::{ErrorCode, Payload, UserId};
+use foldhash::HashMap;
+use http::request;
+use tokio::runtime::Handle;
+
+type Pinned<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type OnCall = Arc<dyn Fn(Peer, Payload) -> Pinned<Result<Option<Payload>, HandlerError>> + Send + Sync>;
+type OnConnect = Arc<dyn Fn(ConnectRequest) -> Pinned<Result<Identity, Refused>> + Send + Sync>;
+type OnDisconnect = Arc<dyn Fn(Peer) -> Pinned<()> + Send + Sync>;
+
+/// Who a connection is, as the connect handler decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The user; none leaves the connection anonymous.
+    pub user: Option<UserId>,
+    /// What the user is, for messages to roles.
+    pub roles: Vec<String>,
+}
+
+/// A connection that the connect handler refuses: HTTP 403 with this text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+/// What is known of a client that wants to connect.
+#[derive(Debug, Clone)]
+pub struct ConnectRequest {
+    /// The request's path and query.
+    pub uri: http::Uri,
+    /// The request's headers.
+    pub headers: http::HeaderMap,
+    /// Where it comes from, if that is known.
+    pub address: Option<std::net::IpAddr>,
+}
+
+impl ConnectRequest {
+    pub(crate) fn new(head: &request::Parts, address: Option<std::net::IpAddr>) -> Self {
+        Self { uri: head.uri.clone(), headers: head.headers.clone(), address }
+    }
+}
+
+/// Why a handler could not answer. The text reaches the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerError {
+    pub(crate) code: ErrorCode,
+    pub(crate) text: String,
+}
+
+impl HandlerError {
+    /// The client gets the error code `handler_failed` and this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { code: ErrorCode::HandlerFailed, text: text.into() }
+    }
+
+    /// The client gets this code and text.
+    pub fn with_code(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// The handlers of an application.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) methods: HashMap<String, OnCall>,
+    pub(crate) message_types: HashMap<String, OnCall>,
+    pub(crate) connect: Option<OnConnect>,
+    pub(crate) disconnect: Option<OnDisconnect>,
+}
+
+/// Boxes a handler of calls.
+pub(crate) fn on_call<F, R>(handler: F) -> OnCall
+where
+    F: Fn(Peer, Payload) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Option<Payload>, HandlerError>> + Send + 'static,
+{
+    Arc::new(move |peer, data| Box::pin(handler(peer, data)))
+}
+
+/// The handlers with what it takes to run them.
+pub(crate) struct Running {
+    handlers: Handlers,
+    runtime: Handle,
+    timeout: Duration,
+    /// Set once, before the first shard runs.
+    inboxes: OnceLock<Arc<dyn Inboxes>>,
+}
+
+impl Running {
+    pub(crate) fn new(handlers: Handlers, runtime: Handle, timeout: Duration) -> Self {
+        Self { handlers, runtime, timeout, inboxes: OnceLock::new() }
+    }
+
+    pub(crate) fn connect_inboxes(&self, inboxes: Arc<dyn Inboxes>) {
+        // Only the composition root calls this, once.
+        let _ = self.inboxes.set(inboxes);
+    }
+
+    pub(crate) fn on_connect(&self) -> Option<&OnConnect> {
+        self.handlers.connect.as_ref()
+    }
+
+    fn handler(&self, target: &CallTarget) -> Option<&OnCall> {
+        match target {
+            CallTarget::Method(name) => self.handlers.methods.get(&**name),
+            CallTarget::MessageType(name) => self.handlers.message_types.get(&**name),
+        }
+    }
+}
+
+impl Application for Running {
+    fn has_method(&self, method: &str) -> bool {
+        self.handlers.methods.contains_key(method)
+    }
+
+    fn has_message_type(&self, kind: &str) -> bool {
+        self.handlers.message_types.contains_key(kind)
+    }
+
+    fn call(&self, call: Call) {
+        let Some(inboxes) = self.inboxes.get().cloned() else { return };
+        let Call { shard, ticket, peer, target, data } = call;
+        let Some(handler) = self.handler(&target) else {
+            let answer = Err((ErrorCode::UnknownMethod, ErrorCode::UnknownMethod.text().to_owned()));
+            return inboxes.push(shard, Delivery::Answer(ticket, answer));
+        };
+        // The handler is called on the runtime, not here: its first part might be slow.
+        let (handler, timeout) = (handler.clone(), self.timeout);
+        let task = self.runtime.spawn(async move {
+            match tokio::time::timeout(timeout, handler(peer, data)).await {
+                Ok(Ok(data)) => Ok(data),
+                Ok(Err(HandlerError { code, text })) => Err((code, text)),
+                Err(_) => Err((ErrorCode::RequestTimeout, ErrorCode::RequestTimeout.text().to_owned())),
+            }
+        });
+        self.runtime.spawn(async move {
+            // A handler that panics has failed; the caller must still be told.
+            let failed = |_| Err((ErrorCode::HandlerFailed, ErrorCode::HandlerFailed.text().to_owned()));
+            let answer: Answer = task.await.unwrap_or_else(failed);
+            inboxes.push(shard, Delivery::Answer(ticket, answer));
+        });
+    }
+
+    fn disconnected(&self, peer: Peer) {
+        if let Some(handler) = &self.handlers.disconnect {
+            let handler = handler.clone();
+            self.runtime.spawn(async move { handler(peer).await });
+        }
+    }
+}

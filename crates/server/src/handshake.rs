@@ -1,0 +1,239 @@
+//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use fanfare_core::ports::lane::Lane;
+use fanfare_core::session::Opening;
+use fanfare_protocol::dialect::excerpt;
+use fanfare_protocol::{ErrorCode, UserId};
+use fanfare_wire::handshake as wire;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderValue, Request, Response, StatusCode, request};
+use hyper::upgrade::OnUpgrade;
+
+use crate::admission::{Admission, Seat};
+use crate::connection::Arrival;
+use crate::dialects::Dialects;
+use crate::handlers::{ConnectRequest, Identity, Running};
+use crate::inbox::AllInboxes;
+use crate::upgraded;
+
+/// What a handshake needs of its node.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) dialects: Dialects,
+    pub(crate) default_dialect: Lane,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) inboxes: AllInboxes,
+    pub(crate) application: Arc<Running>,
+    /// Whether `?user=` is believed.
+    pub(crate) open_user_ids: bool,
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+/// A handshake that was refused.
+struct Refusal {
+    code: ErrorCode,
+    text: String,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, text: code.text().to_owned() }
+    }
+}
+
+/// What was agreed on.
+struct Agreed {
+    accept_key: String,
+    lane: Lane,
+    subprotocol: Option<&'static str>,
+    identity: Identity,
+    seat: Seat,
+}
+
+impl Door {
+    /// Answers a request for a WebSocket; `dialect` is the one named by the path.
+    pub(crate) async fn open(
+        &self,
+        mut request: Request<Body>,
+        dialect: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Response<Body> {
+        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let (head, _) = request.into_parts();
+        let agreed = match self.agree(&head, dialect, address).await {
+            Ok(agreed) => agreed,
+            Err(refusal) => return refused(&refusal),
+        };
+        let Some(on_upgrade) = on_upgrade else {
+            return refused(&ErrorCode::BadHandshake.into());
+        };
+        let Agreed { accept_key, lane, subprotocol, identity, seat } = agreed;
+        let opening = Opening {
+            lane,
+            user: identity.user,
+            roles: (!identity.roles.is_empty())
+                .then(|| identity.roles.into_iter().map(String::into_boxed_str).collect()),
+            address,
+            opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+        };
+        let inboxes = self.inboxes.clone();
+        tokio::spawn(async move {
+            match upgraded::take(on_upgrade).await {
+                Ok((stream, early)) => inboxes.place(Arrival { stream, early, opening, seat }),
+                Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
+            }
+        });
+        switching(&accept_key, subprotocol)
+    }
+
+    async fn agree(
+        &self,
+        head: &request::Parts,
+        dialect: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Agreed, Refusal> {
+        let accepted = wire::check(wire::Request {
+            method: head.method.as_str(),
+            http11_or_newer: head.version >= http::Version::HTTP_11,
+            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+        })
+        .map_err(refusal_of)?;
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(ErrorCode::Draining.into());
+        }
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
+        let identity = self.identity(head, query.user, address).await?;
+        let seat = self.admission.seat(address, identity.user.clone())?;
+        Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identity, seat })
+    }
+
+    /// The subprotocol decides, then the path or query, then the default.
+    fn lane(&self, offered: &[String], named: Option<&str>) -> Result<(Lane, Option<&'static str>), Refusal> {
+        if let Some((lane, subprotocol)) = self.dialects.by_subprotocol(offered) {
+            return Ok((lane, Some(subprotocol)));
+        }
+        let unknown = |name: &str| Refusal {
+            code: ErrorCode::UnknownDialect,
+            text: format!("no such dialect: \"{}\"", excerpt(name)),
+        };
+        if let Some(offer) = offered.iter().find(|offer| offer.starts_with("fanfare.")) {
+            return Err(unknown(offer));
+        }
+        match named {
+            Some(name) => Ok((self.dialects.by_name(name).ok_or_else(|| unknown(name))?, None)),
+            None => Ok((self.default_dialect, None)),
+        }
+    }
+
+    async fn identity(
+        &self,
+        head: &request::Parts,
+        user: Option<String>,
+        address: Option<IpAddr>,
+    ) -> Result<Identity, Refusal> {
+        if let Some(on_connect) = self.application.on_connect() {
+            let decision = on_connect(ConnectRequest::new(head, address)).await;
+            return decision
+                .map_err(|refused| Refusal { code: ErrorCode::PermissionDenied, text: refused.0 });
+        }
+        let Some(user) = user else { return Ok(Identity::default()) };
+        if !self.open_user_ids {
+            return Err(Refusal {
+                code: ErrorCode::PermissionDenied,
+                text: "\"?user=\" is taken only on a loopback listener or with insecure = true".to_owned(),
+            });
+        }
+        let user = UserId::new(&user).map_err(|error| Refusal {
+            code: ErrorCode::InvalidField,
+            text: format!("\"user\" is not a valid user id: {error}"),
+        })?;
+        Ok(Identity { user: Some(user), roles: Vec::new() })
+    }
+}
+
+/// The parts of the query that the handshake knows.
+#[derive(Default)]
+struct Query {
+    user: Option<String>,
+    dialect: Option<String>,
+}
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "user" => parsed.user = Some(value.into_owned()),
+                "dialect" => parsed.dialect = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        parsed
+    }
+}
+
+fn refusal_of(refusal: wire::Refusal) -> Refusal {
+    let code = match refusal.status() {
+        405 => ErrorCode::MethodNotAllowed,
+        426 if refusal.code() == "unsupported_version" => ErrorCode::UnsupportedVersion,
+        426 => ErrorCode::UpgradeRequired,
+        _ => ErrorCode::BadHandshake,
+    };
+    Refusal { code, text: refusal.text().to_owned() }
+}
+
+fn switching(accept_key: &str, subprotocol: Option<&'static str>) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(key) = HeaderValue::from_str(accept_key) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+    }
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    response
+}
+
+/// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
+/// as another request.
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let body = serde_json::json!({
+        "error": { "code": refusal.code.as_str(), "message": refusal.text },
+    });
+    let mut response = Response::new(Body::from(body.to_string()));
+    let status = StatusCode::from_u16(refusal.code.http_status());
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    match refusal.code {
+        ErrorCode::UnsupportedVersion => {
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        ErrorCode::UpgradeRequired => {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        ErrorCode::MethodNotAllowed => {
+            headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        _ if refusal.code.retry() => {
+            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,119 @@
+//! The way into a worker: deliveries and new connections, in order, with a wake-up only when it sleeps.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId};
+use mio::Waker;
+
+use crate::connection::Arrival;
+
+/// What enters a worker.
+pub(crate) enum Input {
+    /// For the shard.
+    Delivery(Delivery),
+    /// A connection that has shaken hands.
+    Arrival(Box<Arrival>),
+    /// Send the clients elsewhere.
+    Drain,
+    /// Drop everything and end.
+    Stop,
+}
+
+/// One worker's inbox.
+pub(crate) struct Inbox {
+    /// Written by anyone, swapped out by the worker once a turn.
+    queue: Mutex<Vec<Input>>,
+    /// The queue's length, for the bound that publishers look at.
+    waiting: AtomicUsize,
+    /// Set by whoever wakes the worker, cleared by the worker before it sleeps.
+    awake: AtomicBool,
+    waker: Waker,
+    /// Connections on their way to or in the worker; arrivals go where there are fewest.
+    pub(crate) connections: AtomicUsize,
+}
+
+impl Inbox {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self {
+            queue: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            awake: AtomicBool::new(true),
+            waker,
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn push(&self, input: Input) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push(input);
+        self.waiting.store(queue.len(), Ordering::Relaxed);
+        drop(queue);
+        if !self.awake.swap(true, Ordering::SeqCst) {
+            // It fails only when the worker has gone, and with it the need to wake it.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Swaps the queue with an empty one.
+    pub(crate) fn take(&self, into: &mut Vec<Input>) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *queue, into);
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// Allows the worker to sleep; false when something came in the meantime.
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.awake.store(false, Ordering::SeqCst);
+        let empty = self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !empty {
+            self.awake.store(true, Ordering::SeqCst);
+        }
+        empty
+    }
+
+    pub(crate) fn woke(&self) {
+        self.awake.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// The inboxes of all workers.
+#[derive(Clone)]
+pub(crate) struct AllInboxes(pub(crate) Arc<[Arc<Inbox>]>);
+
+impl AllInboxes {
+    pub(crate) fn to_all(&self, mut input: impl FnMut() -> Input) {
+        for inbox in &*self.0 {
+            inbox.push(input());
+        }
+    }
+
+    /// Gives a connection to the worker with the fewest.
+    pub(crate) fn place(&self, arrival: Arrival) {
+        let fewest = self.0.iter().min_by_key(|inbox| inbox.connections.load(Ordering::Relaxed));
+        if let Some(inbox) = fewest {
+            inbox.connections.fetch_add(1, Ordering::Relaxed);
+            inbox.push(Input::Arrival(Box::new(arrival)));
+        }
+    }
+}
+
+impl Inboxes for AllInboxes {
+    fn push(&self, shard: ShardId, delivery: Delivery) {
+        if let Some(inbox) = self.0.get(usize::from(shard.0)) {
+            inbox.push(Input::Delivery(delivery));
+        }
+    }
+
+    fn waiting(&self, shard: ShardId) -> usize {
+        self.0.get(usize::from(shard.0)).map_or(0, |inbox| inbox.waiting())
+    }
+
+    fn shards(&self) -> u8 {
+        self.0.len() as u8
+    }
+}

@@ -1,0 +1,394 @@
+//! A node: its workers, its broker, and the door to them. What the binary runs and what applications embed.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path};
+use axum::routing::{MethodRouter, any};
+use fanfare_core::limits::{Deadlines, Limits};
+use fanfare_core::memory::Memory;
+use fanfare_core::namespace::{Namespace, Namespaces};
+use fanfare_core::ports::application::Peer;
+use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
+use fanfare_core::ports::lane::LaneEncoder;
+use fanfare_core::shard::{Settings, Shard};
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{Dialect, Payload};
+use fanfare_wire::Limits as WireLimits;
+use http::Request;
+use mio::{Poll, Waker};
+
+use crate::admission::Admission;
+use crate::connection::lane::WebSocketLane;
+use crate::dialects::{Dialects, NamedDialect};
+use crate::handle::Fanfare;
+use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Identity, Refused, Running};
+use crate::handshake::Door;
+use crate::inbox::{AllInboxes, Inbox, Input};
+use crate::traffic::SharedTraffic;
+use crate::worker::{self, Worker};
+
+/// How often expiry and grace periods are looked at.
+const BROKER_TICK: Duration = Duration::from_millis(100);
+
+/// Gathers settings and handlers, and starts a [`Node`].
+pub struct Builder {
+    limits: Limits,
+    deadlines: Deadlines,
+    namespaces: Namespaces,
+    shards: usize,
+    open_user_ids: bool,
+    dialects: Vec<NamedDialect>,
+    default_dialect: String,
+    handlers: Handlers,
+}
+
+impl Builder {
+    /// The defaults, with these dialects; the first is the one spoken when a client names none.
+    pub(crate) fn new(dialects: Vec<NamedDialect>) -> Self {
+        let default_dialect = dialects.first().map_or_else(String::new, |first| first.name.to_owned());
+        Self {
+            limits: Limits::default(),
+            deadlines: Deadlines::default(),
+            namespaces: Namespaces::new(Namespace::default(), false),
+            shards: 0,
+            open_user_ids: false,
+            dialects,
+            default_dialect,
+            handlers: Handlers::default(),
+        }
+    }
+
+    /// Sets the bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long things may take.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// Sets all namespaces at once.
+    #[must_use]
+    pub fn namespaces(mut self, namespaces: Namespaces) -> Self {
+        self.namespaces = namespaces;
+        self
+    }
+
+    /// Adds or replaces one namespace.
+    #[must_use]
+    pub fn namespace(mut self, name: &str, namespace: Namespace) -> Self {
+        self.namespaces.insert(name, namespace);
+        self
+    }
+
+    /// Sets how many threads serve connections; 0 is one for each core.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// Believes `?user=` without a credential. Only for development and closed networks.
+    #[must_use]
+    pub fn open_user_ids(mut self, open: bool) -> Self {
+        self.open_user_ids = open;
+        self
+    }
+
+    /// Sets what is spoken when a client names no dialect.
+    #[must_use]
+    pub fn default_dialect(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.default_dialect);
+        self
+    }
+
+    /// Replaces the dialects that are spoken; the first becomes the default.
+    #[must_use]
+    pub fn dialects(mut self, dialects: Vec<NamedDialect>) -> Self {
+        self.default_dialect = dialects.first().map_or_else(String::new, |first| first.name.to_owned());
+        self.dialects = dialects;
+        self
+    }
+
+    /// Decides who a new connection is, or refuses it with HTTP 403.
+    #[must_use]
+    pub fn on_connect<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(ConnectRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Identity, Refused>> + Send + 'static,
+    {
+        self.handlers.connect = Some(Arc::new(move |request| Box::pin(handler(request))));
+        self
+    }
+
+    /// Handles a method of `request`; what it returns is the response.
+    #[must_use]
+    pub fn on_request<F, R>(mut self, method: &str, handler: F) -> Self
+    where
+        F: Fn(Peer, Payload) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Payload, HandlerError>> + Send + 'static,
+    {
+        let answer = move |peer, data| {
+            let answer = handler(peer, data);
+            async move { answer.await.map(Some) }
+        };
+        self.handlers.methods.insert(method.to_owned(), handlers::on_call(answer));
+        self
+    }
+
+    /// Handles a message type of the application's own; what it returns, if anything, is the response.
+    #[must_use]
+    pub fn on_message<F, R>(mut self, kind: &str, handler: F) -> Self
+    where
+        F: Fn(Peer, Payload) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Option<Payload>, HandlerError>> + Send + 'static,
+    {
+        self.handlers.message_types.insert(kind.to_owned(), handlers::on_call(handler));
+        self
+    }
+
+    /// Is told of every connection that has gone.
+    #[must_use]
+    pub fn on_disconnect<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(Peer) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.handlers.disconnect = Some(Arc::new(move |peer| Box::pin(handler(peer))));
+        self
+    }
+
+    /// Starts the workers. Handlers run on the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// When the system grants no threads, selectors or random numbers, or the default dialect is unknown.
+    pub fn start(self) -> io::Result<Node> {
+        let dialects = Dialects::new(self.dialects);
+        let default_dialect = dialects
+            .by_name(&self.default_dialect)
+            .ok_or_else(|| io::Error::other(format!("no such dialect: {}", self.default_dialect)))?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+        let (polls, inboxes) = inboxes(worker_count(self.shards))?;
+        let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
+        let application = Arc::new(Running::new(self.handlers, runtime.clone(), timeout));
+        application.connect_inboxes(Arc::new(inboxes.clone()));
+        let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+        let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
+        let broker: Arc<dyn Broker> =
+            Arc::new(Memory::new(self.limits.clone(), seed, Arc::new(unix_ms), shared));
+        let settings = Arc::new(Settings {
+            limits: self.limits.clone(),
+            deadlines: self.deadlines,
+            namespaces: Arc::new(self.namespaces),
+        });
+        let start = Start {
+            node: (seed >> 32) as u32,
+            settings: settings.clone(),
+            dialects: dialects.clone(),
+            broker: broker.clone(),
+            application: application.clone(),
+        };
+        let (threads, traffic) = start.workers(polls, &inboxes)?;
+        let ticking = runtime.spawn(tick(broker.clone()));
+        let admission = Admission::new(self.limits);
+        let draining = Arc::new(AtomicBool::new(false));
+        let door = Door {
+            dialects: dialects.clone(),
+            default_dialect,
+            admission,
+            inboxes: inboxes.clone(),
+            application,
+            open_user_ids: self.open_user_ids,
+            draining,
+        };
+        let fanfare = Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects);
+        Ok(Node { fanfare, door, settings, threads, ticking })
+    }
+}
+
+/// A running node.
+pub struct Node {
+    fanfare: Fanfare,
+    door: Door,
+    settings: Arc<Settings>,
+    threads: Vec<JoinHandle<()>>,
+    ticking: tokio::task::JoinHandle<()>,
+}
+
+impl Node {
+    /// The handle to publish and ask with, from any task.
+    pub fn fanfare(&self) -> &Fanfare {
+        &self.fanfare
+    }
+
+    /// A route for WebSockets in an axum application, in the default dialect unless the client names one.
+    pub fn websocket<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        let door = self.door.clone();
+        any(move |request: Request<Body>| async move {
+            let address = address_of(&request);
+            door.open(request, None, address).await
+        })
+    }
+
+    /// `/ws`, and `/ws/NAME` for each dialect.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let door = self.door.clone();
+        let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
+            let address = address_of(&request);
+            door.open(request, Some(&dialect), address).await
+        });
+        Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named)
+    }
+
+    /// False once the node is shutting down: for the load balancer.
+    pub fn is_ready(&self) -> bool {
+        !self.door.draining.load(Ordering::Relaxed)
+    }
+
+    /// A function that tells the same, for whoever outlives the borrow.
+    pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
+        let draining = self.door.draining.clone();
+        move || !draining.load(Ordering::Relaxed)
+    }
+
+    /// How many clients are connected.
+    pub fn connections(&self) -> u32 {
+        self.door.admission.total()
+    }
+
+    /// Sends all clients elsewhere, spread over the configured time, and returns when they have gone or have
+    /// had their time. New ones are refused from the first moment.
+    pub async fn drain(&self) {
+        self.door.draining.store(true, Ordering::Relaxed);
+        self.door.inboxes.to_all(|| Input::Drain);
+        let deadlines = &self.settings.deadlines;
+        let patience = Duration::from_millis(u64::from(deadlines.drain_ms) + u64::from(deadlines.close_ms));
+        // Whoever is still there has neither answered nor hung up, and is cut off by the end of the workers.
+        let _ = tokio::time::timeout(patience + Duration::from_secs(1), self.door.admission.emptied()).await;
+    }
+
+    /// Ends the workers. Connections that are still there are cut.
+    pub fn stop(self) {
+        self.ticking.abort();
+        self.door.inboxes.to_all(|| Input::Stop);
+        for thread in self.threads {
+            // A worker that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn address_of<B>(request: &Request<B>) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn worker_count(configured: usize) -> usize {
+    let count = match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    // The broker keeps one bit for each shard.
+    count.min(64)
+}
+
+async fn tick(broker: Arc<dyn Broker>) {
+    let mut interval = tokio::time::interval(BROKER_TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        interval.tick().await;
+        broker.tick(unix_ms());
+    }
+}
+
+fn inboxes(count: usize) -> io::Result<(Vec<Poll>, AllInboxes)> {
+    let mut polls = Vec::new();
+    let mut inboxes = Vec::new();
+    for _ in 0..count {
+        let poll = Poll::new()?;
+        inboxes.push(Arc::new(Inbox::new(Waker::new(poll.registry(), worker::WAKE)?)));
+        polls.push(poll);
+    }
+    Ok((polls, AllInboxes(inboxes.into())))
+}
+
+/// What every worker is started with.
+struct Start {
+    node: u32,
+    settings: Arc<Settings>,
+    dialects: Dialects,
+    broker: Arc<dyn Broker>,
+    application: Arc<Running>,
+}
+
+/// The threads, and what each of them moves.
+type Workers = (Vec<JoinHandle<()>>, Arc<[Arc<SharedTraffic>]>);
+
+impl Start {
+    fn workers(&self, polls: Vec<Poll>, inboxes: &AllInboxes) -> io::Result<Workers> {
+        let mut threads = Vec::new();
+        let mut traffic = Vec::new();
+        for (index, poll) in polls.into_iter().enumerate() {
+            let shared = Arc::new(SharedTraffic::default());
+            traffic.push(shared.clone());
+            threads.push(self.worker(index, poll, inboxes.0[index].clone(), shared)?);
+        }
+        Ok((threads, traffic.into()))
+    }
+
+    fn worker(
+        &self,
+        index: usize,
+        poll: Poll,
+        inbox: Arc<Inbox>,
+        traffic: Arc<SharedTraffic>,
+    ) -> io::Result<JoinHandle<()>> {
+        let Self { node, settings, dialects, broker, application } = self;
+        let (node, settings, broker) = (*node, settings.clone(), broker.clone());
+        let application = application.clone();
+        let dialects: Arc<[Arc<dyn Dialect>]> = dialects.all().iter().map(|d| d.dialect.clone()).collect();
+        std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            // Built on its own thread: what a shard owns is not shared, and cannot be sent.
+            let lanes = dialects
+                .iter()
+                .map(|dialect| Box::new(WebSocketLane::new(dialect.clone())) as Box<dyn LaneEncoder>)
+                .collect();
+            let id = ShardId(index as u8);
+            let shard = Shard::new(id, node, settings.clone(), lanes, broker.clone(), application);
+            let limits = &settings.limits;
+            let worker = Worker::new(worker::Parts {
+                poll,
+                shard,
+                inbox,
+                broker,
+                dialects,
+                wire_limits: WireLimits {
+                    message_bytes_max: limits.message_bytes_max,
+                    fragments_max: limits.fragments_max,
+                },
+                decode_limits: DecodeLimits::default(),
+                fanout_slice: limits.fanout_slice,
+                traffic,
+            });
+            if let Err(error) = worker.run() {
+                tracing::error!(%error, shard = index, "a worker's selector failed");
+            }
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! Takes the socket back from hyper after the 101.
+
+use std::io;
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+
+use crate::connection::stream::Stream;
+
+/// Waits for the 101 to be written; gives the stream and what the client sent behind its request.
+pub(crate) async fn take(on_upgrade: OnUpgrade) -> io::Result<(Stream, Vec<u8>)> {
+    let upgraded = on_upgrade.await.map_err(io::Error::other)?;
+    // Our own listener serves HTTP/1.1 by hyper itself; `axum::serve` wraps the stream once more.
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return tcp(parts.io.into_inner(), &parts.read_buf),
+        Err(upgraded) => upgraded,
+    };
+    match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => tcp(parts.io.into_inner(), &parts.read_buf),
+        Err(upgraded) => pump(upgraded),
+    }
+}
+
+fn tcp(stream: TcpStream, early: &[u8]) -> io::Result<(Stream, Vec<u8>)> {
+    Ok((Stream::tcp(stream.into_std()?)?, early.to_vec()))
+}
+
+/// A stream that is no socket, such as TLS in somebody's own server: a task carries its bytes to and from one
+/// end of a pair, and the worker has the other. The pair's buffers bound what is under way.
+fn pump(upgraded: Upgraded) -> io::Result<(Stream, Vec<u8>)> {
+    let (near, far) = std::os::unix::net::UnixStream::pair()?;
+    far.set_nonblocking(true)?;
+    let mut far = tokio::net::UnixStream::from_std(far)?;
+    tokio::spawn(async move {
+        let mut upgraded = TokioIo::new(upgraded);
+        // Either side's end ends the other; there is nobody to tell why.
+        let _ = tokio::io::copy_bidirectional(&mut upgraded, &mut far).await;
+    });
+    Ok((Stream::pumped(near)?, Vec::new()))
+}

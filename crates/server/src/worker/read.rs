@@ -1,0 +1,120 @@
+//! From a readable socket to commands.
+
+use std::io::ErrorKind;
+
+use fanfare_core::session::{Phase, SessionKey};
+use fanfare_protocol::{CloseCode, Incoming};
+use fanfare_wire::Message;
+
+use super::Worker;
+
+/// How often one socket is read before the others get their turn.
+const READS_PER_TURN: usize = 4;
+
+impl Worker {
+    /// Reads every socket that may have something, once: those that have more stay in the list.
+    pub(super) fn read_all(&mut self) {
+        if self.to_read.is_empty() || self.broker.congested() {
+            // Publishers feel it: their bytes stay in the kernel until the shards have caught up.
+            return;
+        }
+        for key in std::mem::take(&mut self.to_read) {
+            if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) {
+                connection.to_read = false;
+                self.read(key);
+            }
+        }
+    }
+
+    fn read(&mut self, key: SessionKey) {
+        for _ in 0..READS_PER_TURN {
+            let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+            if !connection.unread.is_empty() {
+                // It is paused; it is read again when it is resumed.
+                return;
+            }
+            match connection.stream.read(&mut self.buffer) {
+                Ok(0) => return self.drop_connection(key),
+                Ok(bytes) => {
+                    self.counted.bytes_in += bytes as u64;
+                    let mut buffer = std::mem::take(&mut self.buffer);
+                    self.take_bytes(key, &mut buffer[..bytes]);
+                    self.buffer = buffer;
+                    // A short read has emptied the socket, and what comes later is a new edge. Only the end
+                    // of the stream may have come with this one.
+                    if bytes < self.buffer.len() && !self.is_ending(key) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.drop_connection(key),
+            }
+        }
+        self.mark_to_read(key);
+    }
+
+    fn is_ending(&self, key: SessionKey) -> bool {
+        matches!(self.connections.get(key.0 as usize), Some(Some(connection)) if connection.ending)
+    }
+
+    /// Decodes and carries out what came; keeps what the session cannot take yet.
+    fn take_bytes(&mut self, key: SessionKey, bytes: &mut [u8]) {
+        let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+        let Some(session) = self.shard.session(key) else { return };
+        let lane = session.opening().lane;
+        let mut rest = bytes;
+        while !rest.is_empty() && !connection.broken {
+            if !self.shard.takes_commands(key) && self.shard.phase(key) == Phase::Open {
+                connection.unread.extend_from_slice(rest);
+                self.paused.push(key);
+                break;
+            }
+            let decoded = match connection.decoder.decode(rest, &self.wire_limits) {
+                Ok(decoded) => decoded,
+                Err(violation) => {
+                    connection.broken = true;
+                    let code = CloseCode::from_number(violation.close_code());
+                    self.shard.close(key, code.unwrap_or(CloseCode::ProtocolError), None);
+                    break;
+                }
+            };
+            let consumed = decoded.consumed;
+            let incoming = match decoded.message {
+                Some(Message::Text(text)) => Some(Incoming::Text(text)),
+                Some(Message::Binary(bytes)) => Some(Incoming::Binary(bytes)),
+                Some(Message::Ping(payload)) => {
+                    self.shard.pong(key, payload);
+                    None
+                }
+                Some(Message::Close(frame)) => {
+                    self.shard.peer_closed(key, frame.map(|frame| frame.code));
+                    connection.broken = true;
+                    None
+                }
+                Some(Message::Pong(_)) | None => None,
+            };
+            if let Some(incoming) = incoming {
+                let dialect = &self.dialects[usize::from(lane.0)];
+                self.shard.command(key, dialect.decode(incoming, &self.decode_limits));
+            }
+            rest = &mut rest[consumed..];
+        }
+        connection.decoder.release();
+        self.shard.heard(key, connection.decoder.mid_message());
+    }
+
+    /// Goes on with connections whose session takes commands again.
+    pub(super) fn resume_paused(&mut self) {
+        for key in std::mem::take(&mut self.paused) {
+            let takes = self.shard.takes_commands(key) || self.shard.phase(key) != Phase::Open;
+            let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { continue };
+            if !takes {
+                self.paused.push(key);
+                continue;
+            }
+            let mut unread = std::mem::take(&mut connection.unread);
+            self.take_bytes(key, &mut unread);
+            self.mark_to_read(key);
+        }
+    }
+}
