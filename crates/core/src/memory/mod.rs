@@ -53,6 +53,21 @@ pub struct Memory {
     sweep_next: AtomicUsize,
 }
 
+/// Numbers of things held; all are zero when everyone has gone and everything has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Channels.
+    pub channels: usize,
+    /// Patterns that some shard listens to.
+    pub patterns: usize,
+    /// Grace periods that have not ended.
+    pub graces: usize,
+    /// Bytes of history.
+    pub history_bytes: usize,
+    /// Users with a connection.
+    pub users_online: usize,
+}
+
 #[derive(Default)]
 struct Stripe {
     channels: HashMap<ChannelName, Channel>,
@@ -76,6 +91,19 @@ impl Memory {
             epoch_next: AtomicU64::new(seed),
             sweep_next: AtomicUsize::new(0),
         }
+    }
+
+    /// Counts what is held.
+    pub fn census(&self) -> Census {
+        let mut census = Census { patterns: self.pattern_count.load(Ordering::Acquire), ..Census::default() };
+        for stripe in &*self.stripes {
+            let stripe = lock(stripe);
+            census.channels += stripe.channels.len();
+            census.graces += stripe.graces.len();
+            census.history_bytes += stripe.history_bytes;
+        }
+        census.users_online = lock(&self.users).online();
+        census
     }
 
     fn stripe(&self, channel: &ChannelName) -> MutexGuard<'_, Stripe> {

@@ -136,6 +136,10 @@ impl Graces {
         self.0.push(Reverse((until_ms, channel, user)));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(ChannelName, UserId)> {
         if self.0.peek()?.0.0 > now_ms {
             return None;

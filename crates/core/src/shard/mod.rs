@@ -8,6 +8,7 @@
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`fanout`]: from a channel's batch to its members' outboxes
 
+mod census;
 mod counters;
 mod delivery;
 mod fanout;
@@ -36,6 +37,7 @@ use crate::ports::broker::{Broker, ShardId, Ticket};
 use crate::session::ClientMessage;
 use crate::session::{Phase, Session, SessionKey};
 use crate::timers::Timers;
+pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
 pub(crate) use lanes::Lanes;
 
