@@ -10,6 +10,7 @@ use fanfare_dialect_native::NativeJson;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
+use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::listen;
 use crate::node::{Builder, Node};
@@ -39,7 +40,10 @@ fn node(config: &Config) -> io::Result<Node> {
 /// When an address cannot be bound or the system lacks a resource.
 pub async fn serve(config: Config) -> io::Result<()> {
     let node = node(&config)?;
-    let router: Router = node.router();
+    let mut router: Router = node.router();
+    if config.demo {
+        router = router.merge(demo::router());
+    }
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
     let mut servers = tokio::task::JoinSet::new();
     for address in &config.listen {

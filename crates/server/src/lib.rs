@@ -7,14 +7,20 @@
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
+//! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
 
 pub mod app;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod dialects;
 pub mod handle;
 pub mod handlers;
+pub mod inspection;
 pub mod listen;
+pub mod logging;
+pub mod metrics;
 pub mod node;
 pub mod secrets;
 
