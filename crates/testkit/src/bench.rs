@@ -9,7 +9,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
 use fanfare_core::ports::broker::{Broker, Delivery, Inboxes, Reply, ReplyTo, Request, ShardId};
 use fanfare_core::ports::lane::{Lane, LaneEncoder};
-use fanfare_core::session::{Opening, Phase};
+use fanfare_core::session::{Ending, Opening, Phase};
 use fanfare_core::shard::{Census, Settings, Shard};
 use fanfare_protocol::{Command, Rejection, UserId};
 
@@ -179,7 +179,7 @@ impl Bench {
     /// The peer's close frame.
     pub fn peer_closes(&mut self, client: usize, code: Option<u16>) {
         let Client { shard, key: Some(key), .. } = self.clients[client] else { return };
-        self.shards[shard].peer_closed(key, code);
+        self.shards[shard].end(key, Ending::Closed(code));
     }
 
     /// The connection breaks: nobody says anything.
@@ -285,7 +285,7 @@ impl Bench {
                 self.shards[shard].heard(key, false);
             }
             if self.clients[index].was_closed() {
-                self.shards[shard].peer_closed(key, None);
+                self.shards[shard].end(key, Ending::Closed(None));
             }
         }
     }
