@@ -90,6 +90,12 @@ impl Shard {
             (Question::Presence { channel }, Reply::Presence(members)) => {
                 self.send(key, &Event::Presence { id, channel: &channel, members: &members });
             }
+            (Question::History { .. }, Reply::History(page))
+                if !self.takes_replay(key, &page.publications) =>
+            {
+                let text = "earlier pages have not been read yet";
+                self.fail_with(key, id, ErrorCode::Overloaded, text);
+            }
             (Question::History { channel }, Reply::History(page)) => {
                 let (publications, position, more) = (&page.publications[..], page.position, page.more);
                 let event = Event::History { id, channel: &channel, publications, position, more };
