@@ -241,6 +241,11 @@ impl Bench {
         self.inboxes.push(ShardId(shard as u8), delivery);
     }
 
+    /// Puts a delivery before everything that waits in a shard's inbox.
+    pub fn push_first(&mut self, shard: usize, delivery: Delivery) {
+        self.inboxes.push_first(shard, delivery);
+    }
+
     /// Holds the deliveries of a shard back, or lets them through again.
     pub fn hold(&mut self, shard: usize, held: bool) {
         self.held[shard] = held;

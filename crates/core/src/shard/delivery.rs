@@ -7,7 +7,7 @@ use fanfare_protocol::{CloseCode, ErrorCode, Event, Publication};
 
 use super::{Asking, Question, Shard};
 use crate::ports::broker::{Delivery, Instruction, Reply, Target, Ticket};
-use crate::session::SessionKey;
+use crate::session::{Phase, SessionKey};
 
 impl Shard {
     /// Takes one delivery. `unix_ms` is the wall clock's time, for measuring delays.
@@ -142,6 +142,9 @@ impl Shard {
     fn instruct(&mut self, target: &Target, instruction: &Instruction) {
         for key in self.keys_of(target) {
             let key = SessionKey(key);
+            if self.phase(key) != Phase::Open {
+                continue;
+            }
             match instruction {
                 Instruction::Subscribe(topic) if !self.is_subscribed(key, topic) => {
                     self.subscribe(key, None, topic, SubscribeOptions::default());

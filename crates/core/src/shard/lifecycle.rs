@@ -191,6 +191,8 @@ impl Shard {
             self.counters.closed(None);
         }
         self.leave_all(key, false);
+        // The key may be in use again before the overflow is dealt with.
+        self.overflowed.retain(|overflowed| *overflowed != key.0);
         let session = self.sessions.remove(key.0 as usize);
         if let Some(user) = &session.opening.user {
             if let Some(keys) = self.by_user.get_mut(user) {
