@@ -19,14 +19,17 @@ const RECEIVE_BYTES: usize = 8 * 1024;
 /// The stalled ones read on one after the other over this time, so that some do so while the server still
 /// keeps their messages, some while it tells them that it has given up, and some after.
 const STALL: Duration = Duration::from_secs(20);
+const STALL_QUICK: Duration = Duration::from_secs(5);
 /// How long the last of them are given to find what was kept for them.
 const AFTERMATH: Duration = Duration::from_secs(8);
+const AFTERMATH_QUICK: Duration = Duration::from_secs(1);
 /// The close code that says "too slow".
 const SLOW_CONSUMER: u16 = 4011;
 
 /// `stalled` of `members` stop reading; the others' latency is compared with before.
 pub(crate) fn run(bench: &Bench, members: usize, stalled: usize) -> Result<Measured, Error> {
     let (members, stalled) = (bench.scaled(members), bench.scaled(stalled));
+    let (stall, aftermath) = if bench.quick { (STALL_QUICK, AFTERMATH_QUICK) } else { (STALL, AFTERMATH) };
     let mut swarm = bench.swarm()?;
     swarm.set_payload_bytes(PAYLOAD_BYTES);
     let rooms = swarm.open_rooms(1, false);
@@ -52,14 +55,14 @@ pub(crate) fn run(bench: &Bench, members: usize, stalled: usize) -> Result<Measu
     let stalled_p99 = recorded(&mut swarm, "stalled_", &mut measured, |swarm| {
         swarm.seats[..stalled].iter_mut().for_each(|seat| seat.stalled = true);
         for (index, resumed_ns) in resumed_ns.iter_mut().enumerate() {
-            swarm.pace(&mut streams, STALL / stalled as u32)?;
+            swarm.pace(&mut streams, stall / stalled as u32)?;
             swarm.resume(index);
             *resumed_ns = swarm.now_ns();
         }
         Ok(())
     })?;
     measured.add("others_p99_stalled_to_quiet_ratio", stalled_p99 / quiet_p99);
-    swarm.settle(AFTERMATH)?;
+    swarm.settle(aftermath)?;
     classify(&swarm, &resumed_ns, stall_start_ns, &mut measured);
     if let Some(server) = bench.gauge.server {
         measured.add("server_rss_peak_mib", Process::rss_peak_kib(server) / 1024.0);
