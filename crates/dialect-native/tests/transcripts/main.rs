@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod events;
 mod schema;
+mod specification;
 
 use std::path::PathBuf;
 
