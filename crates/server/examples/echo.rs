@@ -39,7 +39,8 @@ impl Dialect for Echo {
     }
 }
 
-#[tokio::main]
+// One thread for the handlers, so that echoes come in the order of what they echo.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: SocketAddr = std::env::args().nth(1).unwrap_or("127.0.0.1:9001".to_owned()).parse()?;
     let limits = Limits {
