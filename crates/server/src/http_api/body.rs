@@ -157,12 +157,13 @@ fn refusal(path: &Path, error: &serde_json::Error) -> ApiError {
 
 /// The rest of serde's message is the name in backticks, then the names that are known.
 fn unknown(rest: &str) -> ApiError {
-    let (name, known) = rest.rsplit_once("`, expected ").unwrap_or((rest, ""));
+    let listed = rest.rsplit_once("`, expected ");
+    let (name, known) = listed.or_else(|| rest.rsplit_once("`, there are no ")).unwrap_or((rest, ""));
     let name = excerpt(name);
     let known = known.split(" at line ").next().unwrap_or_default();
     let known = known.trim_start_matches("one of ").replace('`', "\"");
     let message = match known.as_str() {
-        "" => format!("no member \"{name}\" is known here"),
+        "" | "fields" => format!("no member \"{name}\" is known here"),
         known => format!("no member \"{name}\" is known here; known are {known}"),
     };
     ApiError::new(ErrorCode::InvalidRequest, message).at(&name)
