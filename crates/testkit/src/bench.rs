@@ -296,7 +296,7 @@ impl Bench {
     }
 
     /// Clients that are not silent answer pings and closes as soon as these are the last thing that came.
-    fn answer_pings(&mut self) {
+    pub fn answer_pings(&mut self) {
         for index in 0..self.clients.len() {
             let client = &mut self.clients[index];
             let Client { shard, key: Some(key), silent: false, unfinished, .. } = *client else { continue };

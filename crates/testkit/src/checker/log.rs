@@ -6,10 +6,11 @@ use super::{Violation, broken};
 use crate::history::{History, Operation, Outcome, Place, Record};
 
 /// What was published.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Sent {
     invoke: u64,
-    pub(super) connection: u32,
+    /// The connections of the attempts that were not refused: a key may be repeated from another one.
+    pub(super) connections: Vec<u32>,
     pub(super) tag: Option<u64>,
     pub(super) echo: bool,
     /// Whether every attempt was refused.
@@ -56,11 +57,13 @@ impl<'a> Log<'a> {
     }
 
     fn note_sent(&mut self, record: &'a Record, tag: Option<u64>, echo: bool) {
-        let failed = record.outcome == Outcome::Fail;
-        let first = Sent { invoke: record.invoke, connection: record.connection, tag, echo, failed };
+        let first = Sent { invoke: record.invoke, connections: Vec::new(), tag, echo, failed: true };
         let sent = self.sent.entry((&record.channel, record.payload)).or_insert(first);
         sent.invoke = sent.invoke.min(record.invoke);
-        sent.failed &= failed;
+        if record.outcome != Outcome::Fail {
+            sent.failed = false;
+            sent.connections.push(record.connection);
+        }
     }
 
     fn judge_sent(&self, record: &Record, violations: &mut Vec<Violation>) {
@@ -85,9 +88,9 @@ impl<'a> Log<'a> {
     }
 
     /// What is known of the message at a place; none if nobody ever saw it.
-    pub(super) fn sent(&self, channel: &str, place: Place) -> Option<Sent> {
+    pub(super) fn sent<'s>(&'s self, channel: &'s str, place: Place) -> Option<&'s Sent> {
         let payload = self.payloads.get(&(channel, place))?;
-        self.sent.get(&(channel, *payload)).copied()
+        self.sent.get(&(channel, *payload))
     }
 
     /// The highest offset of a numbering that anybody saw.

@@ -40,8 +40,10 @@ impl Span {
         if self.filter.is_some() && sent.tag != self.filter {
             return Claim::Excluded;
         }
-        match !sent.echo && sent.connection == self.connection {
-            true if offset <= self.begin.offset => Claim::Open,
+        let is_own = !sent.echo && sent.connections.contains(&self.connection);
+        let by_others = sent.connections.iter().any(|connection| *connection != self.connection);
+        match is_own {
+            true if by_others || offset <= self.begin.offset => Claim::Open,
             true => Claim::Excluded,
             false => Claim::Entitled,
         }
