@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fanfare_protocol::{CloseCode, ConnectionId, Event};
 
 use super::Shard;
+use super::fanout::put;
 use crate::outbox::Chunk;
 use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
@@ -58,6 +59,16 @@ impl Shard {
                 let delay_ms = u64::from(self.settings.deadlines.unfinished_message_ms);
                 self.watch(key, TimerKind::UnfinishedMessage, delay_ms);
             }
+        }
+    }
+
+    /// Notes that a message is complete: what is unfinished after it is another one.
+    pub(super) fn finished_message(&mut self, key: SessionKey) {
+        let now_ms = self.now_ms;
+        if let Some(session) = self.sessions.get_mut(key.0 as usize)
+            && session.unfinished_since_ms.is_some()
+        {
+            session.unfinished_since_ms = Some(now_ms);
         }
     }
 
@@ -180,6 +191,8 @@ impl Shard {
             self.counters.closed(None);
         }
         self.leave_all(key, false);
+        // The key may be in use again before the overflow is dealt with.
+        self.overflowed.retain(|overflowed| *overflowed != key.0);
         let session = self.sessions.remove(key.0 as usize);
         if let Some(user) = &session.opening.user {
             if let Some(keys) = self.by_user.get_mut(user) {
@@ -249,6 +262,11 @@ impl Shard {
             },
             _ if session.phase != Phase::Open => {}
             TimerKind::Ping => self.ping(key),
+            TimerKind::Pong if session.heard_ms < session.pinged_ms && session.blocked_since_ms.is_some() => {
+                // The ping may still wait behind what the peer is reading; the write has a deadline of its own.
+                session.pinged_ms = self.now_ms;
+                self.after(key, kind, u64::from(deadlines.pong_ms));
+            }
             TimerKind::Pong if session.heard_ms < session.pinged_ms => {
                 self.close(key, CloseCode::PingTimeout, Some(0));
             }
@@ -297,7 +315,7 @@ impl Shard {
             lane.ping(&mut self.scratch);
         }
         let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
-        if session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err() {
+        if !put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
         self.after(key, TimerKind::Pong, pong_ms);
