@@ -30,6 +30,12 @@ impl Failure {
         Self::new(ErrorCode::InvalidField, format!("{member} must be {wanted}"))
     }
 
+    /// Arrays and objects lie too deep in each other.
+    pub(crate) fn too_deep(limits: &DecodeLimits) -> Self {
+        let text = format!("arrays and objects are nested more than {} deep", limits.depth_max);
+        Self::new(ErrorCode::NestingTooDeep, text)
+    }
+
     /// Joins the id.
     pub(crate) fn reject(self, id: Option<RequestId>) -> Rejection {
         Rejection { id, code: self.code, text: self.text }

@@ -23,8 +23,10 @@
 
 mod failure;
 pub mod json;
+pub mod protobuf;
 
 pub use json::NativeJson;
+pub use protobuf::NativeProtobuf;
 
 /// How many messages `history` gives to a client that does not say how many it wants.
 pub const HISTORY_LIMIT_DEFAULT: u32 = 100;

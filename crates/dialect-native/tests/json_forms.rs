@@ -1,5 +1,7 @@
 //! The forms that small hand-written clients rely on, one test per rule of them.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use bytes::Bytes;
 use fanfare_dialect_native::NativeJson;
 use fanfare_protocol::command::Topic;

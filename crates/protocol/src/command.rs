@@ -121,6 +121,27 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The request's id, which comes back in the reply.
+    pub fn id(&self) -> Option<&RequestId> {
+        match self {
+            Command::Connect { id }
+            | Command::Authenticate { id, .. }
+            | Command::Subscribe { id, .. }
+            | Command::Unsubscribe { id, .. }
+            | Command::Publish { id, .. }
+            | Command::Presence { id, .. }
+            | Command::History { id, .. }
+            | Command::Request { id, .. }
+            | Command::SetStatus { id, .. }
+            | Command::Users { id, .. }
+            | Command::Ping { id }
+            | Command::Custom { id, .. } => id.as_ref(),
+            Command::Message { .. } | Command::Pong | Command::Disconnect => None,
+        }
+    }
+}
+
 /// Text that must not reach a log or an error message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);

@@ -65,9 +65,9 @@ pub trait Dialect: Send + Sync {
     /// With the code and text for the client; the connection is kept.
     fn decode(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection>;
 
-    /// Appends the event to `out` and says which kind of message carries it.
-    /// An event that the dialect has no form for leaves `out` as it was; nothing is sent then.
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind;
+    /// Appends the event to `out` and says which kind of message carries it; an empty message is one too.
+    /// None for an event that the dialect has no form for: `out` is as it was, and nothing is sent.
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind>;
 }
 
 /// A short, printable piece of what a client sent, for error texts and logs.

@@ -29,17 +29,18 @@ impl Dialect for Echo {
         Ok(Command::Custom { id: None, kind: "echo".into(), data })
     }
 
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind {
-        let Event::Response { data, .. } = event else { return FrameKind::Text };
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
+        let Event::Response { data, .. } = event else { return None };
         out.extend_from_slice(data.bytes());
-        match data {
+        Some(match data {
             Payload::Binary(_) => FrameKind::Binary,
             Payload::Text(_) | Payload::Json(_) => FrameKind::Text,
-        }
+        })
     }
 }
 
-#[tokio::main]
+// One thread for the handlers, so that echoes come in the order of what they echo.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: SocketAddr = std::env::args().nth(1).unwrap_or("127.0.0.1:9001".to_owned()).parse()?;
     let limits = Limits {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use fanfare_dialect_native::NativeJson;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
+use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
 use crate::dialects::NamedDialect;
@@ -17,6 +19,12 @@ use crate::node::{Builder, Node};
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native"];
+
+/// What the command line is given to work with.
+pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
+
+/// Threads beside the shards: handshakes, the HTTP API and the application's handlers.
+const RUNTIME_THREADS: usize = 2;
 
 /// The dialects that this build speaks.
 pub(crate) fn dialects() -> Vec<NamedDialect> {
@@ -34,37 +42,57 @@ fn node(config: &Config) -> io::Result<Node> {
         .start()
 }
 
-/// Runs a server until it is told to stop: parse has happened; build, bind, announce, run, drain.
-///
-/// # Errors
-/// When an address cannot be bound or the system lacks a resource.
-pub async fn serve(config: Config) -> io::Result<()> {
-    let node = node(&config)?;
-    let mut router: Router = node.router();
-    if config.demo {
-        router = router.merge(demo::router());
-    }
-    let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
-    let mut servers = tokio::task::JoinSet::new();
+/// Runs a server until it has drained: build, bind, announce, run, drain.
+fn serve(setup: Setup) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    runtime.block_on(run(setup)).map_err(|error| error.to_string())
+}
+
+async fn run(setup: Setup) -> io::Result<()> {
+    let config = &setup.config;
+    let node = node(config)?;
+    let router = router(&setup, &node);
+    let mut listeners = Vec::new();
+    let mut addresses = Vec::new();
     for address in &config.listen {
         let listener = listen::bind(*address)
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        servers.spawn(listen::serve(listener, router.clone(), handshake));
+        addresses.push(listener.local_addr()?);
+        listeners.push(listener);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        servers.spawn(listen::serve(listener, router.clone(), handshake));
+    }
+    println!("{}", Welcome { setup: &setup, addresses: &addresses }.text());
+    tracing::info!(?addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!(connections = node.connections(), "draining");
+    tracing::info!(connections = node.connections(), "draining; a second signal ends at once");
     tokio::select! {
         () = node.drain() => {}
-        // A second signal means now.
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     servers.shutdown().await;
     node.stop();
+    tracing::info!("ended");
     Ok(())
+}
+
+fn router(setup: &Setup, node: &Node) -> Router {
+    let mut router: Router = node.router();
+    if setup.config.demo {
+        router = router.merge(demo::router());
+    }
+    router
 }

@@ -15,6 +15,7 @@ use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Payload, Position, Use
 use tokio::sync::oneshot;
 
 use crate::app;
+use crate::dialects::Dialects;
 use crate::inbox::AllInboxes;
 use crate::node::Builder;
 use crate::traffic::{SharedTraffic, Traffic};
@@ -26,6 +27,7 @@ pub struct Fanfare {
     namespaces: Arc<Namespaces>,
     inboxes: AllInboxes,
     traffic: Arc<[Arc<SharedTraffic>]>,
+    pub(crate) dialects: Dialects,
 }
 
 /// A message to publish.
@@ -63,8 +65,9 @@ impl Fanfare {
         namespaces: Arc<Namespaces>,
         inboxes: AllInboxes,
         traffic: Arc<[Arc<SharedTraffic>]>,
+        dialects: Dialects,
     ) -> Self {
-        Self { broker, namespaces, inboxes, traffic }
+        Self { broker, namespaces, inboxes, traffic, dialects }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.
@@ -100,7 +103,12 @@ impl Fanfare {
         self.traffic.iter().map(|shared| shared.get())
     }
 
-    async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
+    /// How many deliveries wait in front of all shards.
+    pub(crate) fn inbox_waiting(&self) -> usize {
+        (0..self.inboxes.shards()).map(|shard| self.inboxes.waiting(ShardId(shard))).sum()
+    }
+
+    pub(crate) async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
         let (sender, receiver) = oneshot::channel();
         let reply = ReplyTo::Callback(Box::new(move |reply| {
             // The asker may have given up; then nobody wants the reply.

@@ -11,12 +11,16 @@
 //! - [`config`], [`app`]: settings, and the composition root
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod dialects;
 pub mod handle;
 pub mod handlers;
+pub mod inspection;
 pub mod listen;
+pub mod logging;
+pub mod metrics;
 pub mod node;
 pub mod secrets;
 

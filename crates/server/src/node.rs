@@ -206,7 +206,7 @@ impl Builder {
         let admission = Admission::new(self.limits);
         let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
-            dialects,
+            dialects: dialects.clone(),
             default_dialect,
             admission,
             inboxes: inboxes.clone(),
@@ -214,7 +214,7 @@ impl Builder {
             open_user_ids: self.open_user_ids,
             draining,
         };
-        let fanfare = Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic);
+        let fanfare = Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects);
         Ok(Node { fanfare, door, settings, threads, ticking })
     }
 }

@@ -1,6 +1,12 @@
-//! Secrets: kept without a printed form, compared in constant time.
+//! Secrets: kept without a printed form, compared in constant time, generated where none is configured.
 
-use subtle::ConstantTimeEq as _;
+mod key_file;
+
+use std::sync::Arc;
+
+use subtle::{Choice, ConstantTimeEq as _};
+
+pub use key_file::{KeyFile, KeyFileError};
 
 /// A credential. It has no `Debug`, no `Display` and no `==`: it can be matched, and nothing else.
 #[derive(Clone)]
@@ -12,8 +18,40 @@ impl Secret {
         Self(text.as_bytes().into())
     }
 
-    /// Whether `candidate` is this secret. The time it takes tells the candidate's length and no more.
+    /// Whether `candidate` is this secret. The time it takes tells whether the lengths differ, and no more.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.ct_eq(candidate).into()
+    }
+}
+
+/// The keys that open the HTTP API. Cheap to clone.
+#[derive(Clone)]
+pub struct KeyRing(Arc<[Secret]>);
+
+impl KeyRing {
+    /// The keys that open it; without any, nothing does.
+    pub fn new(keys: Vec<Secret>) -> Self {
+        Self(keys.into())
+    }
+
+    /// Whether `candidate` is one of the keys. Looks at all of them, so that the time does not tell which.
+    pub fn admits(&self, candidate: &[u8]) -> bool {
+        self.0.iter().fold(Choice::from(0), |found, key| found | key.0.ct_eq(candidate)).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_admits_each_of_its_keys_and_nothing_else() {
+        let ring = KeyRing::new(vec![Secret::new("first-key"), Secret::new("second")]);
+        assert!(ring.admits(b"first-key") && ring.admits(b"second"));
+        for wrong in [&b""[..], b"first-ke", b"first-key ", b"FIRST-KEY", b"secone"] {
+            assert!(!ring.admits(wrong));
+        }
+        assert!(!KeyRing::new(Vec::new()).admits(b""));
+        assert!(Secret::new("x").matches(b"x") && !Secret::new("x").matches(b"y"));
     }
 }

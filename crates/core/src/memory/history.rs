@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_protocol::command::HistoryRange;
+use fanfare_protocol::publication::Labels;
 use fanfare_protocol::{Position, Publication};
 
 use crate::limits::Limits;
@@ -20,8 +21,15 @@ pub(super) struct History {
     bytes: usize,
 }
 
+/// What a tag costs beside its text.
+const TAG_BYTES: usize = size_of::<(Box<str>, Box<str>)>();
+
 fn cost(publication: &Publication) -> usize {
-    publication.data.bytes().len() + PUBLICATION_BYTES
+    let labels = publication.labels.as_deref().map_or(0, |labels| {
+        let tags = labels.tags.iter().map(|(name, value)| name.len() + value.len() + TAG_BYTES);
+        tags.sum::<usize>() + labels.key.as_ref().map_or(0, |key| key.len()) + size_of::<Labels>()
+    });
+    publication.data.bytes().len() + labels + PUBLICATION_BYTES
 }
 
 impl History {
@@ -36,6 +44,17 @@ impl History {
     pub(super) fn clear(&mut self) {
         self.ring = VecDeque::new();
         self.bytes = 0;
+    }
+
+    /// Lets the oldest go until `bytes` are freed, or all.
+    pub(super) fn free(&mut self, bytes: usize) {
+        let wanted = self.bytes.saturating_sub(bytes);
+        while self.bytes > wanted {
+            self.pop_oldest();
+        }
+        if self.ring.is_empty() {
+            self.ring = VecDeque::new();
+        }
     }
 
     pub(super) fn push(&mut self, publication: Arc<Publication>, namespace: &Namespace, now_ms: u64) {

@@ -5,7 +5,7 @@
 //! - [`users`]: who is online, independent of channels
 //!
 //! Channels are spread over stripes with a lock each. Lock order: a stripe, then patterns, then an inbox;
-//! `users` is never held together with another.
+//! `users` is never held together with another, and `making_room` is only ever tried.
 
 mod channel;
 mod history;
@@ -51,6 +51,25 @@ pub struct Memory {
     epoch_next: AtomicU64,
     /// Which stripe is swept at the next tick.
     sweep_next: AtomicUsize,
+    /// The sum of the stripes' bytes of history.
+    history_bytes: AtomicUsize,
+    /// Held by whoever makes room in the histories; tried before any stripe is locked, never waited for.
+    making_room: Mutex<()>,
+}
+
+/// Numbers of things held; all are zero when everyone has gone and everything has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Channels.
+    pub channels: usize,
+    /// Patterns that some shard listens to.
+    pub patterns: usize,
+    /// Grace periods that have not ended.
+    pub graces: usize,
+    /// Bytes of history.
+    pub history_bytes: usize,
+    /// Users with a connection.
+    pub users_online: usize,
 }
 
 #[derive(Default)]
@@ -75,7 +94,22 @@ impl Memory {
             limits,
             epoch_next: AtomicU64::new(seed),
             sweep_next: AtomicUsize::new(0),
+            history_bytes: AtomicUsize::new(0),
+            making_room: Mutex::default(),
         }
+    }
+
+    /// Counts what is held.
+    pub fn census(&self) -> Census {
+        let mut census = Census { patterns: self.pattern_count.load(Ordering::Acquire), ..Census::default() };
+        for stripe in &*self.stripes {
+            let stripe = lock(stripe);
+            census.channels += stripe.channels.len();
+            census.graces += stripe.graces.len();
+            census.history_bytes += stripe.history_bytes;
+        }
+        census.users_online = lock(&self.users).online();
+        census
     }
 
     fn stripe(&self, channel: &ChannelName) -> MutexGuard<'_, Stripe> {
@@ -90,6 +124,13 @@ impl Memory {
     }
 
     fn publish(&self, publish: Publish, reply: ReplyTo) {
+        self.publish_numbered(publish, reply);
+        if self.history_bytes.load(Ordering::Relaxed) > self.limits.history_bytes_max {
+            self.make_room();
+        }
+    }
+
+    fn publish_numbered(&self, publish: Publish, reply: ReplyTo) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
@@ -107,29 +148,73 @@ impl Memory {
             let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
             patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
         }
-        if each_shard(shards).any(|shard| self.inboxes.waiting(shard) >= self.limits.inbox_deliveries_max) {
+        if self.is_behind(shards) {
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
         }
         let bytes_before = channel.history.bytes();
         let publication = channel.publish(publish, now_ms, self.limits.idempotency_keys_max);
-        stripe.history_bytes = stripe.history_bytes + channel.history.bytes() - bytes_before;
+        let bytes_after = channel.history.bytes();
         let position = publication.position;
         if channel.is_idle() {
             stripe.channels.remove(&name);
         }
+        self.resized(&mut stripe.history_bytes, bytes_before, bytes_after);
         for shard in each_shard(shards) {
             self.inboxes.push(shard, Delivery::Publication(publication.clone()));
         }
-        if stripe.history_bytes > self.limits.history_bytes_max / STRIPES {
-            stripe.forget_longest_unused(self.limits.history_bytes_max / STRIPES, &name);
-        }
         self.reply(reply, Reply::Published { position, duplicate: false });
+    }
+
+    /// Whether some of the shards have as much before them as they may.
+    fn is_behind(&self, shards: u64) -> bool {
+        each_shard(shards)
+            .take_while(|shard| shard.0 < self.inboxes.shards())
+            .any(|shard| self.inboxes.waiting(shard) >= self.limits.inbox_deliveries_max)
+    }
+
+    /// Keeps the sums of bytes right after a history has changed.
+    fn resized(&self, stripe_bytes: &mut usize, before: usize, after: usize) {
+        *stripe_bytes = (*stripe_bytes + after).saturating_sub(before);
+        self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// Makes room: of the channels that were used longest ago, the oldest messages go, down to nine tenths of
+    /// the bound. Whoever comes back to such a channel is told that it cannot recover.
+    fn make_room(&self) {
+        let Ok(_only_one) = self.making_room.try_lock() else { return };
+        let wanted = self.limits.history_bytes_max - self.limits.history_bytes_max / 10;
+        let mut by_age = Vec::new();
+        for (index, stripe) in self.stripes.iter().enumerate() {
+            for (name, channel) in &lock(stripe).channels {
+                if !channel.history.is_empty() {
+                    by_age.push((channel.used_ms, name.clone(), index));
+                }
+            }
+        }
+        by_age.sort_unstable();
+        for (_, name, index) in by_age {
+            let surplus = self.history_bytes.load(Ordering::Relaxed).saturating_sub(wanted);
+            if surplus == 0 {
+                return;
+            }
+            let mut stripe = lock(&self.stripes[index]);
+            let stripe = &mut *stripe;
+            let Some(channel) = stripe.channels.get_mut(&name) else { continue };
+            let before = channel.history.bytes();
+            channel.history.free(surplus);
+            let after = channel.history.bytes();
+            if channel.is_idle() {
+                stripe.channels.remove(&name);
+            }
+            self.resized(&mut stripe.history_bytes, before, after);
+        }
     }
 
     fn subscribe(&self, subscribe: &Subscribe, reply: ReplyTo) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(&subscribe.channel);
+        let stripe = &mut *stripe;
         let channel = stripe
             .channels
             .entry(subscribe.channel.clone())
@@ -143,7 +228,9 @@ impl Memory {
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
+        let bytes_before = channel.history.bytes();
         let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
+        self.resized(&mut stripe.history_bytes, bytes_before, channel.history.bytes());
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -204,6 +291,7 @@ impl Memory {
     fn history(&self, name: &ChannelName, range: fanfare_protocol::command::HistoryRange) -> Reply {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
+        let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else {
             if range.since.is_some() {
                 return Reply::Failed(ErrorCode::HistoryUnavailable);
@@ -213,7 +301,10 @@ impl Memory {
             return Reply::History(Box::new(HistoryPage { publications: Vec::new(), position, more: false }));
         };
         let top = channel.position();
-        match channel.history.page(top, range, now_ms, &self.limits) {
+        let bytes_before = channel.history.bytes();
+        let page = channel.history.page(top, range, now_ms, &self.limits);
+        self.resized(&mut stripe.history_bytes, bytes_before, channel.history.bytes());
+        match page {
             Some((publications, more)) => {
                 Reply::History(Box::new(HistoryPage { publications, position: top, more }))
             }
@@ -294,6 +385,7 @@ impl Broker for Memory {
             }
             Request::History { channel, range } => self.history(&channel, range),
             Request::Presence { channel, counts_only } => self.presence(&channel, counts_only),
+            Request::Direct(..) if self.is_behind(u64::MAX) => Reply::Failed(ErrorCode::Overloaded),
             Request::Direct(target, message) => {
                 self.to_every_shard(|| Delivery::Direct(target.clone(), message.clone()))
             }
@@ -334,7 +426,10 @@ impl Broker for Memory {
                 }
             }
             if index == sweep {
+                let before = stripe.history_bytes;
                 stripe.sweep(now_ms);
+                let after = stripe.history_bytes;
+                self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
             }
         }
     }
@@ -346,6 +441,7 @@ impl Broker for Memory {
 }
 
 impl Stripe {
+    /// Lets go what has expired.
     fn sweep(&mut self, now_ms: u64) {
         let mut bytes = 0;
         self.channels.retain(|_, channel| {
@@ -354,27 +450,6 @@ impl Stripe {
             !channel.is_idle()
         });
         self.history_bytes = bytes;
-    }
-
-    /// Makes room: the histories of the channels that were used longest ago go, down to nine tenths of the
-    /// bound. Whoever comes back to such a channel is told that it cannot recover.
-    fn forget_longest_unused(&mut self, bytes_max: usize, keep: &ChannelName) {
-        let mut by_age: Vec<_> = self.channels.iter().map(|(name, c)| (c.used_ms, name.clone())).collect();
-        by_age.sort_unstable();
-        for (_, name) in by_age {
-            if self.history_bytes <= bytes_max - bytes_max / 10 {
-                break;
-            }
-            if name == *keep {
-                continue;
-            }
-            let Some(channel) = self.channels.get_mut(&name) else { continue };
-            self.history_bytes -= channel.history.bytes();
-            channel.history.clear();
-            if channel.is_idle() {
-                self.channels.remove(&name);
-            }
-        }
     }
 }
 

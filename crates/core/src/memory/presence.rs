@@ -121,9 +121,21 @@ impl Presence {
         }
     }
 
+    /// The members in the order of their coming, or the first of them.
     pub(super) fn list(&self, listed_max: usize) -> Vec<Member> {
-        let members = self.0.iter().flat_map(|kept| &kept.members);
-        members.take(listed_max).map(|(user, entry)| entry.member(user)).collect()
+        if listed_max == 0 {
+            return Vec::new();
+        }
+        let mut members: Vec<_> = self.0.iter().flat_map(|kept| &kept.members).collect();
+        let order =
+            |a: &(&UserId, &Entry), b: &(&UserId, &Entry)| (a.1.joined_ms, a.0).cmp(&(b.1.joined_ms, b.0));
+        if members.len() > listed_max {
+            // Only the first are sorted: a crowd is not sorted under the lock for every newcomer.
+            members.select_nth_unstable_by(listed_max - 1, order);
+            members.truncate(listed_max);
+        }
+        members.sort_unstable_by(order);
+        members.into_iter().map(|(user, entry)| entry.member(user)).collect()
     }
 }
 
@@ -134,6 +146,10 @@ pub(super) struct Graces(BinaryHeap<Reverse<(u64, ChannelName, UserId)>>);
 impl Graces {
     pub(super) fn push(&mut self, until_ms: u64, channel: ChannelName, user: UserId) {
         self.0.push(Reverse((until_ms, channel, user)));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(ChannelName, UserId)> {

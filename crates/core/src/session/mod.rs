@@ -16,7 +16,7 @@ pub(crate) use publish::ClientMessage;
 
 use std::net::IpAddr;
 
-use fanfare_protocol::{ConnectionId, UserId};
+use fanfare_protocol::{CloseCode, ConnectionId, UserId};
 use smallvec::SmallVec;
 
 use crate::outbox::Outbox;
@@ -35,6 +35,15 @@ pub enum Phase {
     Closing,
     /// The peer has closed or run out of time: write what can be written and drop the connection.
     Over,
+}
+
+/// How the peer ended the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It broke the transport's protocol: it is told so with this code.
+    Violation(CloseCode),
+    /// It sent its close frame, perhaps with a code.
+    Closed(Option<u16>),
 }
 
 /// What is known of a connection when it opens.
@@ -92,6 +101,8 @@ pub struct Session {
     pub(crate) broker_in_flight: u16,
     /// Requests to the application that are unanswered.
     pub(crate) calls_in_flight: u16,
+    /// How the peer ended, while answers to what it asked before are still to come.
+    pub(crate) ending: Option<Ending>,
     /// Messages given up since the client was last told, per channel.
     pub(crate) lagged: Option<Box<Lagged>>,
     /// Whether it stands in the queue of urgent writes.
@@ -118,6 +129,7 @@ impl Session {
             unfinished_since_ms: None,
             broker_in_flight: 0,
             calls_in_flight: 0,
+            ending: None,
             lagged: None,
             urgent: false,
             bulk: false,
@@ -139,6 +151,11 @@ impl Session {
     /// How many subscriptions it has.
     pub fn subscriptions(&self) -> usize {
         self.subscriptions.len()
+    }
+
+    /// How many bytes wait to be written to it.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.bytes()
     }
 
     /// The user's id, or for an anonymous connection its own.

@@ -77,13 +77,18 @@ impl Shard {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let asked = SubscriptionState::Asked(ticket);
         let Some(index) = session.subscriptions.iter().position(|s| s.state == asked) else {
-            // It was unsubscribed before the answer came.
-            return;
+            // It was unsubscribed before the answer came; who asked is owed an answer all the same.
+            return self.fail_with(key, id, ErrorCode::NotSubscribed, "unsubscribed before the answer came");
         };
         let (lane, topic) = (session.opening.lane, self.channels[channel as usize].topic.clone());
         self.channels[channel as usize].pending -= 1;
         let outcome = match reply {
-            Reply::Subscribed(outcome) => Some(*outcome),
+            Reply::Subscribed(mut outcome) => {
+                if let Some(filter) = &filter {
+                    outcome.replay.retain(|publication| filter.passes(publication));
+                }
+                Some(*outcome)
+            }
             Reply::Done => None,
             other => {
                 self.sessions[key.0 as usize].subscriptions.swap_remove(index);

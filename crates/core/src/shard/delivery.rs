@@ -35,6 +35,7 @@ impl Shard {
                     && self.is_current(&asking)
                 {
                     self.answered(asking.key, asking.id.as_ref(), answer);
+                    self.finish_if_answered(asking.key);
                 }
             }
             Delivery::Lost(channel) => self.lost(&channel),
@@ -103,6 +104,7 @@ impl Shard {
             // A broker that answers another question than it was asked is defective.
             _ => self.fail(key, id, ErrorCode::Internal),
         }
+        self.finish_if_answered(key);
     }
 
     fn keys_of(&self, target: &Target) -> Vec<u32> {

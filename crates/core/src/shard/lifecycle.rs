@@ -8,7 +8,7 @@ use super::Shard;
 use crate::outbox::Chunk;
 use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
-use crate::session::{Opening, Phase, Session, SessionKey};
+use crate::session::{Ending, Opening, Phase, Session, SessionKey};
 use crate::timers::{Timer, TimerKind};
 
 /// Pings are due on this grid, so that those of many connections are written in one go.
@@ -118,8 +118,37 @@ impl Shard {
         self.mark_urgent(key);
     }
 
+    /// The peer has ended: nothing more is taken from it. What it asked before is answered first, within the
+    /// time that a close may take; a publish that was carried out is so acknowledged whatever followed it.
+    pub fn end(&mut self, key: SessionKey, ending: Ending) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.broker_in_flight == 0 && session.calls_in_flight == 0 {
+            return self.finish(key, ending);
+        }
+        session.ending = Some(ending);
+        self.after(key, TimerKind::Close, u64::from(self.settings.deadlines.close_ms));
+    }
+
+    /// To be called after each answer.
+    pub(super) fn finish_if_answered(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key.0 as usize)
+            && session.broker_in_flight == 0
+            && session.calls_in_flight == 0
+            && let Some(ending) = session.ending.take()
+        {
+            self.finish(key, ending);
+        }
+    }
+
+    fn finish(&mut self, key: SessionKey, ending: Ending) {
+        match ending {
+            Ending::Violation(code) => self.close(key, code, None),
+            Ending::Closed(code) => self.peer_closed(key, code),
+        }
+    }
+
     /// The peer sent its close frame: answer it if it came first, and be done.
-    pub fn peer_closed(&mut self, key: SessionKey, code: Option<u16>) {
+    fn peer_closed(&mut self, key: SessionKey, code: Option<u16>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         if session.phase == Phase::Open {
             let code = code.and_then(CloseCode::from_number).unwrap_or(CloseCode::Normal);
@@ -214,7 +243,10 @@ impl Shard {
         let deadlines = &self.settings.deadlines;
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         match kind {
-            TimerKind::Close => self.over(key),
+            TimerKind::Close => match session.ending.take() {
+                Some(ending) => self.finish(key, ending),
+                None => self.over(key),
+            },
             _ if session.phase != Phase::Open => {}
             TimerKind::Ping => self.ping(key),
             TimerKind::Pong if session.heard_ms < session.pinged_ms => {

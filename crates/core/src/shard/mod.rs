@@ -8,6 +8,7 @@
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`fanout`]: from a channel's batch to its members' outboxes
 
+mod census;
 mod counters;
 mod delivery;
 mod fanout;
@@ -36,6 +37,7 @@ use crate::ports::broker::{Broker, ShardId, Ticket};
 use crate::session::ClientMessage;
 use crate::session::{Phase, Session, SessionKey};
 use crate::timers::Timers;
+pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
 pub(crate) use lanes::Lanes;
 
@@ -190,6 +192,9 @@ impl Shard {
                 return self.fail_with(key, rejection.id.as_ref(), rejection.code, &rejection.text);
             }
         };
+        if asks_the_broker(&command) && !self.takes_commands(key) {
+            return self.fail(key, command.id(), ErrorCode::TooManyRequestsInFlight);
+        }
         match command {
             Command::Connect { id } => self.connect(key, id.as_ref()),
             Command::Authenticate { id, token: _ } => {
@@ -235,7 +240,7 @@ impl Shard {
         if let Some(session) = self.sessions.get_mut(key.0 as usize) {
             serial = session.id.serial;
             if !matches!(question, Question::Call) {
-                session.broker_in_flight += 1;
+                session.broker_in_flight = session.broker_in_flight.saturating_add(1);
             }
         }
         Ticket(self.questions.insert(Asking { key, serial, id, question }) as u64)
@@ -326,4 +331,18 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether the broker's answer has to be awaited, so that the command counts as unanswered until then.
+fn asks_the_broker(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Subscribe { .. }
+            | Command::Message { .. }
+            | Command::Publish { .. }
+            | Command::Presence { .. }
+            | Command::History { .. }
+            | Command::SetStatus { .. }
+            | Command::Users { .. }
+    )
 }

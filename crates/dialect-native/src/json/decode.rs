@@ -14,21 +14,14 @@ pub(super) fn decode(text: &str, limits: &DecodeLimits) -> Result<Command, Rejec
     let deep = members::too_deep(text.as_bytes(), limits.depth_max);
     let members = match members::parse(text) {
         Ok(members) => members,
-        Err(_) if deep => return Err(nested_too_deeply(limits).reject(None)),
+        Err(_) if deep => return Err(Failure::too_deep(limits).reject(None)),
         Err(failure) => return Err(failure.reject(None)),
     };
     let mut id = fields::request_id(members.id, limits).map_err(|failure| failure.reject(None))?;
     if deep {
-        return Err(nested_too_deeply(limits).reject(id));
+        return Err(Failure::too_deep(limits).reject(id));
     }
     command(&members, &mut id, limits).map_err(|failure| failure.reject(id))
-}
-
-fn nested_too_deeply(limits: &DecodeLimits) -> Failure {
-    Failure::new(
-        ErrorCode::NestingTooDeep,
-        format!("arrays and objects are nested more than {} deep", limits.depth_max),
-    )
 }
 
 /// Builds the command, and takes the id only when nothing can fail any more: a refusal needs it too.

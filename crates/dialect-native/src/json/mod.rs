@@ -17,6 +17,8 @@ use fanfare_protocol::{Command, Dialect, ErrorCode, Event, FrameKind, Incoming, 
 
 use crate::failure::Failure;
 
+pub(crate) use members::too_deep;
+
 /// The native protocol as JSON text, WebSocket subprotocol [`NativeJson::SUBPROTOCOL`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NativeJson;
@@ -37,8 +39,8 @@ impl Dialect for NativeJson {
         }
     }
 
-    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> FrameKind {
+    fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
         encode::encode(event, out);
-        FrameKind::Text
+        Some(FrameKind::Text)
     }
 }

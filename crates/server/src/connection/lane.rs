@@ -21,10 +21,7 @@ impl WebSocketLane {
 impl LaneEncoder for WebSocketLane {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.payload.clear();
-        let kind = self.dialect.encode(event, &mut self.payload);
-        if self.payload.is_empty() {
-            return;
-        }
+        let Some(kind) = self.dialect.encode(event, &mut self.payload) else { return };
         let opcode = match kind {
             FrameKind::Text => OpCode::Text,
             FrameKind::Binary => OpCode::Binary,

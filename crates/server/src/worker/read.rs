@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use fanfare_core::session::{Phase, SessionKey};
+use fanfare_core::session::{Ending, Phase, SessionKey};
 use fanfare_protocol::{CloseCode, Incoming};
 use fanfare_wire::Message;
 
@@ -74,7 +74,8 @@ impl Worker {
                 Err(violation) => {
                     connection.broken = true;
                     let code = CloseCode::from_number(violation.close_code());
-                    self.shard.close(key, code.unwrap_or(CloseCode::ProtocolError), None);
+                    let code = code.unwrap_or(CloseCode::ProtocolError);
+                    self.shard.end(key, Ending::Violation(code));
                     break;
                 }
             };
@@ -87,7 +88,7 @@ impl Worker {
                     None
                 }
                 Some(Message::Close(frame)) => {
-                    self.shard.peer_closed(key, frame.map(|frame| frame.code));
+                    self.shard.end(key, Ending::Closed(frame.map(|frame| frame.code)));
                     connection.broken = true;
                     None
                 }

@@ -1,0 +1,111 @@
+//! The `fanfare` command.
+//!
+//! One file for each subcommand, all of the same shape: `Args`, what the command line says, and `run`.
+//! Exit codes: 0 done, 1 failed, 2 not understood.
+
+mod api_client;
+mod check;
+mod config_args;
+mod publish;
+mod serve;
+mod welcome;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use serve::Setup;
+pub use welcome::Welcome;
+
+use crate::config::Problems;
+
+/// What the composition root brings along.
+#[derive(Clone, Copy)]
+pub struct Program {
+    /// The dialects that this build speaks.
+    pub dialects: &'static [&'static str],
+    /// Runs a server until it has drained.
+    pub serve: fn(Setup) -> Result<(), String>,
+}
+
+#[derive(Parser)]
+#[command(name = "fanfare", version, about = "The real-time server that any client can already talk to")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Args),
+    /// Check the configuration and print the effective settings with their sources.
+    Check(check::Args),
+    /// Publish a message to a channel of a running server.
+    Publish(publish::Args),
+}
+
+/// Why a command failed.
+enum Failure {
+    /// The configuration is wrong.
+    Config(Problems),
+    /// Anything else, in a sentence.
+    Text(String),
+    /// The command line asks for what makes no sense.
+    Usage(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Config(problems) => {
+                f.write_str(problems.render(std::io::stderr().is_terminal()).trim_end())
+            }
+            Failure::Text(text) | Failure::Usage(text) => write!(f, "fanfare: {text}"),
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Failure::Config(problems)
+    }
+}
+
+/// Runs the command that the arguments ask for; the first one is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // If even the message cannot be written, the exit code has to do.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(&args, program),
+        Command::Check(args) => check::run(&args, program),
+        Command::Publish(args) => publish::run(&args, program),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has gone, such as `head`, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Text(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

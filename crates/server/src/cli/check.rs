@@ -1,0 +1,27 @@
+//! `fanfare check`: is the configuration valid, what is in force, and why.
+
+use std::io::Write as _;
+
+use super::config_args::ConfigArgs;
+use super::{Failure, Program, print};
+use crate::config::Config;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print instead every setting there is, at its default, as a commented file.
+    #[arg(long)]
+    reference: bool,
+}
+
+pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
+    if args.reference {
+        return print(&Config::reference());
+    }
+    let loaded = args.config.load(program)?;
+    for warning in &loaded.warnings {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+    print(&loaded.config.render())
+}

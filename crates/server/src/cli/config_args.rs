@@ -1,0 +1,51 @@
+//! The part of the command line that says where the configuration comes from.
+
+use std::path::PathBuf;
+
+use super::{Failure, Program};
+use crate::config::{self, Flag, Inputs, Loaded};
+
+/// Flags of every subcommand that needs the configuration.
+#[derive(clap::Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "FANFARE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Listen here; may be repeated [default: 127.0.0.1:8000].
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    /// Do without authentication, also where other hosts can connect.
+    #[arg(long)]
+    insecure: bool,
+    /// Any setting, as the file names it: limits.message_bytes_max=128KiB; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Loads what the flags, the environment and the file say.
+    pub(super) fn load(&self, program: &Program) -> Result<Loaded, Failure> {
+        let mut flags = Vec::new();
+        for setting in &self.set {
+            let Some((key, value)) = setting.split_once('=') else {
+                return Err(Failure::Usage("--set takes KEY=VALUE".to_owned()));
+            };
+            let (key, value) = (key.trim().to_owned(), value.to_owned());
+            flags.push(Flag { name: "--set".to_owned(), key, value });
+        }
+        if !self.listen.is_empty() {
+            let value = self.listen.join(",");
+            flags.push(Flag { name: "--listen".to_owned(), key: "listen".to_owned(), value });
+        }
+        if self.insecure {
+            let value = "true".to_owned();
+            flags.push(Flag { name: "--insecure".to_owned(), key: "insecure".to_owned(), value });
+        }
+        // Variables that are not text cannot be settings.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let inputs = Inputs { file: self.config.clone(), environment, flags, dialects: program.dialects };
+        Ok(config::load(&inputs)?)
+    }
+}

@@ -1,0 +1,166 @@
+//! `fanfare publish`: one message to one channel of a running server.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::api_client::ApiClient;
+use super::config_args::ConfigArgs;
+use super::{Failure, Program, print};
+use crate::config::Config;
+use crate::secrets::KeyFile;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Where to.
+    channel: String,
+    /// What: JSON, or else text; "-" reads it from standard input.
+    data: String,
+    /// The server [default: where the configuration listens].
+    #[arg(long, env = "FANFARE_URL")]
+    url: Option<String>,
+    /// The API key; better given as FANFARE_KEY, which other users do not see [default: the generated one].
+    #[arg(long, env = "FANFARE_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Send the data as text even if it is JSON.
+    #[arg(long, conflicts_with = "binary")]
+    text: bool,
+    /// Send the data as bytes.
+    #[arg(long)]
+    binary: bool,
+    /// The user in whose name.
+    #[arg(long, value_name = "USER")]
+    from: Option<String>,
+    /// A label that subscribers may filter by; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    tag: Vec<String>,
+    /// Where only the latest is kept for slow subscribers: of what.
+    #[arg(long, value_name = "KEY")]
+    latest_of: Option<String>,
+    /// Publish only once under this key, however often it is tried.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    channel: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binary: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+}
+
+pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
+    let config = args.config.load(program)?.config;
+    let body = serde_json::to_string(&args.body()?).map_err(|error| Failure::Text(error.to_string()))?;
+    let client = ApiClient {
+        url: args.url.clone().unwrap_or_else(|| nearest(&config)),
+        key: match &args.key {
+            Some(key) => key.clone(),
+            None => kept_key(&config)?,
+        },
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Text(error.to_string()))?;
+    let answer = runtime.block_on(client.call("publish", body)).map_err(Failure::Text)?;
+    print(&format!("{}\n", answer.trim_end()))
+}
+
+impl Args {
+    fn body(&self) -> Result<Body<'_>, Failure> {
+        let mut tags = BTreeMap::new();
+        for tag in &self.tag {
+            let (name, value) =
+                tag.split_once('=').ok_or_else(|| Failure::Usage("--tag takes NAME=VALUE".to_owned()))?;
+            tags.insert(name, value);
+        }
+        let bytes = self.bytes()?;
+        let (data, binary) = match self.binary {
+            true => (None, Some(STANDARD.encode(bytes))),
+            false => (Some(json(&bytes, self.text)?), None),
+        };
+        Ok(Body {
+            channel: &self.channel,
+            data,
+            binary,
+            from: self.from.as_deref(),
+            tags,
+            key: self.latest_of.as_deref(),
+            idempotency_key: self.idempotency_key.as_deref(),
+        })
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        if self.data != "-" {
+            return Ok(self.data.clone().into_bytes());
+        }
+        let mut bytes = Vec::new();
+        match std::io::stdin().lock().read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(Failure::Text(format!("cannot read standard input: {error}"))),
+        }
+    }
+}
+
+/// JSON as it came; anything else as a JSON string.
+fn json(bytes: &[u8], as_text: bool) -> Result<Box<RawValue>, Failure> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Failure::Usage("the data is not text; send it with --binary".to_owned()))?;
+    if !as_text && let Ok(value) = serde_json::from_str::<Box<RawValue>>(text) {
+        return Ok(value);
+    }
+    serde_json::value::to_raw_value(text).map_err(|error| Failure::Text(error.to_string()))
+}
+
+/// Where the server of this configuration is found from this host.
+fn nearest(config: &Config) -> String {
+    let address = config.listen.first().copied().map(super::welcome::reachable);
+    address.map_or_else(String::new, |address| format!("http://{address}"))
+}
+
+/// The key that the server of this configuration made for itself.
+fn kept_key(config: &Config) -> Result<String, Failure> {
+    if !config.api.keys.is_empty() {
+        return Err(Failure::Usage("give the API key as FANFARE_KEY or with --key".to_owned()));
+    }
+    KeyFile::text(&config.key_file())
+        .map_err(|error| Failure::Text(format!("{error}; or give the key as FANFARE_KEY or with --key")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_goes_as_it_is_and_the_rest_as_text() {
+        let cases = [
+            (r#"{"a": 1.0}"#, false, r#"{"a": 1.0}"#),
+            ("hello", false, r#""hello""#),
+            ("1 2", false, r#""1 2""#),
+            ("12", false, "12"),
+            ("12", true, r#""12""#),
+            (" null\n", false, "null"),
+            ("", false, r#""""#),
+        ];
+        for (given, as_text, wanted) in cases {
+            let value = json(given.as_bytes(), as_text).map_err(|error| error.to_string()).unwrap();
+            assert_eq!(value.get(), wanted, "{given:?}");
+        }
+        assert!(json(b"\xff", false).is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! What a server says on the screen once it listens.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::Setup;
+
+/// What there is to say.
+pub struct Welcome<'a> {
+    /// What the server started with.
+    pub setup: &'a Setup,
+    /// Where it listens; the ports are the real ones.
+    pub addresses: &'a [SocketAddr],
+}
+
+impl Welcome<'_> {
+    /// The text. It holds the API key if, and only if, the key was made at this very start.
+    pub fn text(&self) -> String {
+        let mut out = format!("fanfare {} listens on\n", env!("CARGO_PKG_VERSION"));
+        for address in self.addresses {
+            let _ = writeln!(out, "  http://{address}   WebSocket at ws://{address}/ws");
+        }
+        let Some(near) = self.addresses.first().copied().map(reachable) else { return out };
+        if self.setup.config.demo {
+            let _ = writeln!(out, "\nDemo page   http://{near}/");
+        }
+        let key = match &self.setup.key_file {
+            None => {
+                out.push_str("\nAPI key     as configured\n");
+                "$FANFARE_KEY".to_owned()
+            }
+            Some(file) => {
+                let path = file.path.display();
+                let _ = match &file.created {
+                    Some(key) => write!(
+                        out,
+                        "\nAPI key     {key}\n            made now and kept in {path}; not shown again\n"
+                    ),
+                    None => write!(out, "\nAPI key     in {path}\n"),
+                };
+                format!("$(cat {})", quoted(&path.to_string()))
+            }
+        };
+        let _ = write!(
+            out,
+            "\nPublish     curl http://{near}/api/publish -H \"Authorization: Bearer {key}\" \\\n\
+             \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
+        );
+        if self.setup.config.insecure {
+            out.push_str("\nINSECURE    anyone who can connect may say they are any user\n");
+        }
+        out
+    }
+}
+
+/// Where a program on this host finds a listener.
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{self, Inputs};
+    use crate::secrets::{KeyFile, KeyRing, Secret};
+
+    fn setup(created: Option<&str>) -> Setup {
+        let loaded = config::load(&Inputs::new(&["native"])).unwrap_or_else(|error| panic!("{error}"));
+        let key_file = KeyFile {
+            key: Secret::new("ffk_0123456789abcdef"),
+            path: PathBuf::from("/home/ann/my data/api.key"),
+            created: created.map(str::to_owned),
+            exposed: false,
+        };
+        Setup { config: loaded.config, keys: KeyRing::new(Vec::new()), key_file: Some(key_file) }
+    }
+
+    #[test]
+    fn the_first_start_shows_the_key() {
+        let setup = setup(Some("ffk_0123456789abcdef"));
+        let addresses = ["0.0.0.0:8000".parse().unwrap(), "[::1]:8001".parse().unwrap()];
+        insta::assert_snapshot!(Welcome { setup: &setup, addresses: &addresses }.text());
+    }
+
+    #[test]
+    fn later_starts_do_not() {
+        let mut setup = setup(None);
+        let addresses = ["127.0.0.1:8000".parse().unwrap()];
+        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        assert!(!text.contains("ffk_") && text.contains("$(cat '/home/ann/my data/api.key')"), "{text}");
+        setup.key_file = None;
+        setup.config.demo = false;
+        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        assert!(text.contains("as configured") && !text.contains("Demo"), "{text}");
+    }
+}

@@ -1,0 +1,252 @@
+//! The API key of a server that was given none: made at the first start, kept for the later ones.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::Secret;
+
+/// 192 bits: nobody guesses one, and it fits a line.
+const KEY_RANDOM_BYTES: usize = 24;
+/// Makes a leaked key recognisable to whoever scans for such.
+const KEY_PREFIX: &str = "ffk_";
+/// The shortest key that a file may hold.
+const KEY_BYTES_MIN: usize = 16;
+/// More than any key; a larger file is something else.
+const FILE_BYTES_MAX: u64 = 4096;
+
+/// The key in its file.
+pub struct KeyFile {
+    /// The key itself.
+    pub key: Secret,
+    /// Where it is kept.
+    pub path: PathBuf,
+    /// The key in clear, if it was made just now: to be shown this once.
+    pub created: Option<String>,
+    /// Whether others than the owner may read the file.
+    pub exposed: bool,
+}
+
+/// Why there is no key.
+#[derive(Debug)]
+pub struct KeyFileError {
+    path: PathBuf,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Io(io::Error),
+    Random,
+    NotAKey,
+}
+
+impl KeyFile {
+    /// Reads the key, or makes one if there is no file yet. Of several servers that do so at once, all get
+    /// the same key.
+    ///
+    /// # Errors
+    /// When the file holds no key, or can be neither read nor made.
+    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
+        let fail = |reason| KeyFileError { path: path.to_owned(), reason };
+        match read(path) {
+            Err(Reason::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(reason) => return Err(fail(reason)),
+            Ok((text, exposed)) => return Ok(Self::found(path, &text, exposed)),
+        }
+        let key = generate().map_err(fail)?;
+        if create(path, &key).map_err(|error| fail(Reason::Io(error)))? {
+            let path = path.to_owned();
+            return Ok(Self { key: Secret::new(&key), path, created: Some(key), exposed: false });
+        }
+        let (text, exposed) = read(path).map_err(fail)?;
+        Ok(Self::found(path, &text, exposed))
+    }
+
+    /// The key in clear, for a program that has to show it to the server.
+    ///
+    /// # Errors
+    /// When the file holds no key or cannot be read.
+    pub fn text(path: &Path) -> Result<String, KeyFileError> {
+        match read(path) {
+            Ok((text, _)) => Ok(text),
+            Err(reason) => Err(KeyFileError { path: path.to_owned(), reason }),
+        }
+    }
+
+    fn found(path: &Path, text: &str, exposed: bool) -> Self {
+        Self { key: Secret::new(text), path: path.to_owned(), created: None, exposed }
+    }
+}
+
+fn read(path: &Path) -> Result<(String, bool), Reason> {
+    let file = File::open(path).map_err(Reason::Io)?;
+    let exposed = exposed(&file).map_err(Reason::Io)?;
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(Reason::Io)?;
+    let key = text.trim();
+    if key.len() < KEY_BYTES_MIN || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Reason::NotAKey);
+    }
+    Ok((key.to_owned(), exposed))
+}
+
+fn generate() -> Result<String, Reason> {
+    let mut random = [0; KEY_RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(|_| Reason::Random)?;
+    Ok(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+/// Writes the file whole or not at all; false if another one was there first.
+fn create(path: &Path, key: &str) -> io::Result<bool> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        private_directory(directory)?;
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let written = write_private(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // A file system without links: the last of several servers at once wins.
+        Err(_) => fs::copy(&draft, path).map(|_| true),
+    });
+    // What is left of the draft does no harm but clutter.
+    let _ = fs::remove_file(&draft);
+    written
+}
+
+#[cfg(unix)]
+fn private_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(path)
+}
+
+#[cfg(unix)]
+fn write_private(path: &Path, key: &str) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(format!("{key}\n").as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(not(unix))]
+fn write_private(path: &Path, key: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(format!("{key}\n").as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn exposed(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn exposed(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+impl fmt::Display for KeyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.reason {
+            Reason::Io(error) => write!(
+                f,
+                "the API key in {path} can be neither read nor made ({error}); set api.keys, api.key_file or data_dir"
+            ),
+            Reason::Random => write!(f, "the system gives no random numbers for an API key; set api.keys"),
+            Reason::NotAKey => write!(
+                f,
+                "{path} holds no API key: at least {KEY_BYTES_MIN} visible ASCII characters on one line; \
+                 remove it, and the next start makes one"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for KeyFileError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("fanfare-key-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_first_start_makes_a_key_and_later_ones_use_it() {
+        let directory = Directory::new("first");
+        let path = directory.0.join("deep/api.key");
+        let first = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let shown = first.created.unwrap();
+        assert!(shown.starts_with(KEY_PREFIX) && shown.len() == 36 && first.key.matches(shown.as_bytes()));
+        let second = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(second.created.is_none() && second.key.matches(shown.as_bytes()) && !second.exposed);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the draft is gone");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = Directory::new("mode");
+        let path = directory.0.join("api.key");
+        KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&directory.0)), (0o600, 0o700));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(KeyFile::open(&path).is_ok_and(|file| file.exposed));
+    }
+
+    #[test]
+    fn servers_that_start_at_once_agree() {
+        let directory = Directory::new("race");
+        let path = directory.0.join("api.key");
+        assert!(create_twice(&path));
+        let opened = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(opened.key.matches(b"ffk_first-first-first"));
+    }
+
+    fn create_twice(path: &Path) -> bool {
+        create(path, "ffk_first-first-first").unwrap() && !create(path, "ffk_second-second").unwrap()
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_and_left_alone() {
+        let directory = Directory::new("odd");
+        fs::create_dir_all(&directory.0).unwrap();
+        let path = directory.0.join("api.key");
+        for odd in ["", "short", "two words are not a key", "line one is long enough\nsecond"] {
+            fs::write(&path, odd).unwrap();
+            let text = KeyFile::open(&path).err().map(|error| error.to_string()).unwrap();
+            assert!(text.contains("holds no API key"), "{text}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), odd);
+        }
+        let below_a_file = path.join("api.key");
+        assert!(KeyFile::open(&below_a_file).is_err());
+    }
+}

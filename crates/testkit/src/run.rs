@@ -1,0 +1,219 @@
+//! Runs scripts: every line that is no expectation is carried out, and what everybody received because of it
+//! must be exactly the expectations (`name> …`) that follow it.
+//!
+//! What a script may say beside a client's commands (see [`crate::script`]):
+//!
+//! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [silent]`
+//! - `NAME closes [CODE]`, `NAME cut`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
+//!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`
+//! - `wait MS`, `skip MS`, `drain`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
+//! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
+//!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
+//! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
+//!
+//! Lines that begin with `//` are comments.
+
+use std::fmt::Write as _;
+
+use fanfare_core::ports::broker::{Delivery, Reply, Request, Target};
+use fanfare_protocol::ErrorCode;
+use fanfare_protocol::event::Direct;
+
+use crate::bench::{Bench, LANES, Setup, opening};
+use crate::lane::UNIX_BEGIN_MS;
+use crate::script::{self, Words};
+
+/// Runs a script on a node with default settings; everything must be gone at the end.
+///
+/// # Panics
+/// When anybody receives anything else than the script says.
+pub fn check(script: &str) {
+    check_with(|_| {}, script);
+}
+
+/// Runs a script on a node with settings of its own; everything must be gone at the end.
+///
+/// # Panics
+/// When anybody receives anything else than the script says.
+pub fn check_with(change: impl FnOnce(&mut Setup), script: &str) {
+    let mut setup = Setup::default();
+    change(&mut setup);
+    let mut bench = Bench::new(&setup);
+    bench.run(script);
+    bench.end();
+}
+
+impl Bench {
+    /// Runs a script on a bench that goes on.
+    ///
+    /// # Panics
+    /// When anybody receives anything else than the script says.
+    pub fn run(&mut self, script: &str) {
+        let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+        let (mut wanted, mut actual) = (String::new(), String::new());
+        for line in lines {
+            let _ = writeln!(wanted, "{line}");
+            let is_expectation = line.split_whitespace().next().is_some_and(|word| word.ends_with('>'));
+            if !is_expectation {
+                let _ = writeln!(actual, "{line}");
+                self.act(line, &mut actual);
+            }
+        }
+        if wanted != actual {
+            panic!("the script says otherwise than what happened\n{}", difference(&wanted, &actual));
+        }
+    }
+
+    fn act(&mut self, line: &str, transcript: &mut String) {
+        let mut answers = Vec::new();
+        let words = Words::new(line);
+        match (words.word(0), line.split_once(": ")) {
+            (first, Some((name, command))) if first.len() == name.len() + 1 => {
+                let command = script::command(command, &self.epochs);
+                self.command(self.client(name), command);
+            }
+            ("open", _) => self.open_scripted(&words),
+            ("api", _) => answers = self.api(line.trim_start_matches("api ")),
+            ("app", _) => self.app(&words),
+            ("wait", _) => self.wait(parse(words.word(1))),
+            ("skip", _) => self.skip(parse(words.word(1))),
+            ("drain", _) => self.shards.iter_mut().for_each(fanfare_core::shard::Shard::drain),
+            ("hold" | "release", _) => {
+                (0..self.shards.len()).for_each(|shard| self.hold(shard, words.word(0) == "hold"));
+            }
+            ("deliver", _) => {
+                let count: u64 = parse(words.word(1));
+                for _ in 0..count {
+                    (0..self.shards.len()).for_each(|shard| _ = self.deliver_one(shard));
+                }
+            }
+            ("lost", _) => {
+                let channel = script::channel(words.word(1));
+                (0..self.shards.len()).for_each(|s| self.push(s, Delivery::Lost(channel.clone())));
+            }
+            (name, _) => self.socket(self.client(name), &words),
+        }
+        self.settle();
+        self.tell(answers, transcript);
+    }
+
+    fn tell(&mut self, answers: Vec<String>, transcript: &mut String) {
+        for client in &mut self.clients {
+            for line in client.take_lines() {
+                let _ = writeln!(transcript, "{}> {line}", client.name);
+            }
+            if client.key.is_none() && !client.told_gone {
+                client.told_gone = true;
+                let _ = writeln!(transcript, "{}> GONE", client.name);
+            }
+        }
+        for answer in answers {
+            let _ = writeln!(transcript, "api> {answer}");
+        }
+    }
+
+    fn open_scripted(&mut self, words: &Words<'_>) {
+        let name = words.word(1);
+        let lane = words.option("lane").and_then(|letter| letter.chars().next()).unwrap_or(LANES[0]);
+        let lane = LANES.iter().position(|letter| *letter == lane).unwrap_or_default() as u8;
+        let user = words.option("user").unwrap_or(name);
+        let user = words.option("anonymous").is_none().then(|| script::user(user));
+        let mut opening = opening(lane, user);
+        opening.roles = words.option("roles").map(|roles| roles.split(',').map(Into::into).collect());
+        self.open(name, words.number("shard"), opening, words.option("silent").is_some());
+    }
+
+    fn socket(&mut self, client: usize, words: &Words<'_>) {
+        let (shard, key, now_ms) = (self.clients[client].shard, self.clients[client].key, self.now_ms());
+        self.shards[shard].set_now(now_ms);
+        match words.word(1) {
+            "closes" => self.peer_closes(client, words.get(2).map(parse)),
+            "cut" => {
+                self.cut(client);
+                self.clients[client].told_gone = true;
+            }
+            "blocks" => self.give_room(client, 0),
+            "takes" => self.give_room(client, parse(words.word(2))),
+            "reads" => self.give_room(client, usize::MAX),
+            "heard" => key.into_iter().for_each(|key| self.shards[shard].heard(key, false)),
+            "begins" => key.into_iter().for_each(|key| self.shards[shard].heard(key, true)),
+            "wsping" => {
+                key.into_iter().for_each(|key| self.shards[shard].pong(key, words.word(2).as_bytes()));
+            }
+            other => panic!("a client cannot do this: {other}"),
+        }
+    }
+
+    fn app(&mut self, words: &Words<'_>) {
+        match words.word(1) {
+            "answers" => self.answer(Ok(Some(script::payload(words.word(2))))),
+            "returns" => self.answer(Ok(None)),
+            "fails" => self.answer(Err((ErrorCode::HandlerFailed, words.word(2).to_owned()))),
+            other => panic!("an application cannot do this: {other}"),
+        }
+    }
+
+    fn api(&mut self, line: &str) -> Vec<String> {
+        let words = Words::new(line);
+        let one = words.option("to").map(|name| {
+            let client = &self.clients[self.client(name)];
+            let session = client.key.and_then(|key| self.shards[client.shard].session(key));
+            session
+                .map_or_else(|| panic!("{name} is not connected"), |session| Target::Connection(session.id()))
+        });
+        let target = one.or_else(|| script::target(&words));
+        let request = match (words.word(0), target) {
+            ("publish", _) => Request::Publish(script::publish(line, &self.settings)),
+            ("direct", Some(target)) => {
+                let data = script::payload(words.word(words.plain_count() - 1));
+                let from = words.option("from").map(script::user);
+                let timestamp_ms = UNIX_BEGIN_MS + self.now_ms();
+                Request::Direct(target, std::sync::Arc::new(Direct { from, data, timestamp_ms }))
+            }
+            ("channels", _) => Request::Channels {
+                prefix: words.get(1).unwrap_or_default().into(),
+                after: words.option("after").map(script::channel),
+                limit: words.option("limit").map_or(usize::MAX, parse),
+            },
+            (_, Some(target)) => Request::Instruct(target, script::instruction(&words)),
+            _ => panic!("the backend cannot do this: {line}"),
+        };
+        match self.ask(request) {
+            Reply::Published { position, duplicate } => {
+                let again = if duplicate { " again" } else { "" };
+                vec![format!("published {}.{}{again}", self.epochs.name(position.epoch), position.offset)]
+            }
+            Reply::Failed(code) => vec![format!("failed {}", code.as_str())],
+            Reply::Channels(channels) => channels
+                .iter()
+                .map(|c| format!("{} users={} connections={}", c.channel, c.users, c.connections))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn parse<N: std::str::FromStr>(word: &str) -> N {
+    match word.parse() {
+        Ok(number) => number,
+        Err(_) => panic!("no number: {word}"),
+    }
+}
+
+/// Both texts, marked where they part.
+fn difference(wanted: &str, actual: &str) -> String {
+    let (wanted, actual): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), actual.lines().collect());
+    let same = wanted.iter().zip(&actual).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(8);
+    let mut text = String::new();
+    for line in &actual[from..same] {
+        let _ = writeln!(text, "  {line}");
+    }
+    for line in wanted.iter().skip(same).take(12) {
+        let _ = writeln!(text, "- {line}");
+    }
+    for line in actual.iter().skip(same).take(12) {
+        let _ = writeln!(text, "+ {line}");
+    }
+    text
+}
