@@ -40,7 +40,7 @@ export class Server {
   async #spawn() {
     const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`], {
       cwd: this.#folder,
-      env: { PATH: process.env.PATH, FANFARE_API_KEYS: KEY },
+      env: { PATH: process.env.PATH, FANFARE_API_KEYS: KEY, FANFARE_DATA_DIR: this.#folder },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

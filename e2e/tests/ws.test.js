@@ -154,14 +154,14 @@ test("the handshake is refused with a status and a code that say why", async () 
     const [request, response] = await once(socket, "unexpected-response");
     const chunks = await response.toArray();
     request.destroy();
-    return [response.statusCode, JSON.parse(Buffer.concat(chunks).toString()).code];
+    return [response.statusCode, JSON.parse(Buffer.concat(chunks).toString()).error.code];
   };
   assert.deepEqual(await refusal(server.socket("ann", { dialect: "klingon" })), [400, "unknown_dialect"]);
   const old = await refusal(server.socket("ann"), [], { protocolVersion: 8 });
   assert.deepEqual(old, [426, "unsupported_version"]);
   const plain = await fetch(new URL("ws", server.url));
   assert.equal(plain.status, 426);
-  assert.equal((await plain.json()).code, "upgrade_required");
+  assert.equal((await plain.json()).error.code, "upgrade_required");
 });
 
 test("a subprotocol that is spoken is chosen", async () => {
