@@ -16,8 +16,7 @@ pub(crate) fn write(root: &Path) -> Result<(), String> {
 
 /// The Rust table as it has to be.
 pub(crate) fn generate(root: &Path) -> Result<String, String> {
-    let source = std::fs::read_to_string(root.join(SOURCE)).map_err(|error| format!("{SOURCE}: {error}"))?;
-    let codes: Value = serde_json::from_str(&source).map_err(|error| format!("{SOURCE}: {error}"))?;
+    let codes = read(root)?;
     let mut out = String::from(
         "//! Every error and close code that a client or backend can meet.\n//!\n\
          //! Written by `cargo xtask codes` from `spec/codes.json`; change that file, not this one.\n\n\
@@ -32,7 +31,14 @@ pub(crate) fn generate(root: &Path) -> Result<String, String> {
     Ok(out)
 }
 
-fn list<'a>(codes: &'a Value, name: &str) -> Result<&'a Vec<Value>, String> {
+/// The one source.
+pub(crate) fn read(root: &Path) -> Result<Value, String> {
+    let source = std::fs::read_to_string(root.join(SOURCE)).map_err(|error| format!("{SOURCE}: {error}"))?;
+    serde_json::from_str(&source).map_err(|error| format!("{SOURCE}: {error}"))
+}
+
+/// One of its two lists.
+pub(crate) fn list<'a>(codes: &'a Value, name: &str) -> Result<&'a Vec<Value>, String> {
     codes[name].as_array().ok_or_else(|| format!("{SOURCE}: no list {name}"))
 }
 
@@ -136,7 +142,8 @@ fn fault(row: &Value) -> Result<String, String> {
     Ok(format!("Fault::{}", variant(field(row, "fault")?)))
 }
 
-fn field<'a>(row: &'a Value, name: &str) -> Result<&'a str, String> {
+/// A text in a row.
+pub(crate) fn field<'a>(row: &'a Value, name: &str) -> Result<&'a str, String> {
     row[name].as_str().ok_or_else(|| format!("{SOURCE}: a row without {name}: {row}"))
 }
 

@@ -14,6 +14,7 @@ use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
 use crate::dialects::NamedDialect;
+use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
 
@@ -90,8 +91,18 @@ async fn run(setup: Setup) -> io::Result<()> {
 }
 
 fn router(setup: &Setup, node: &Node) -> Router {
-    let mut router: Router = node.router();
-    if setup.config.demo {
+    let config = &setup.config;
+    let api = http_api::router(ApiState {
+        fanfare: node.fanfare().clone(),
+        keys: setup.keys.clone(),
+        message_bytes_max: config.limits.message_bytes_max,
+        history_page_max: config.limits.history_page_max,
+        body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
+        metrics: config.metrics,
+        is_ready: Arc::new(node.readiness()),
+    });
+    let mut router = node.router().merge(api);
+    if config.demo {
         router = router.merge(demo::router());
     }
     router

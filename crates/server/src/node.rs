@@ -328,6 +328,19 @@ fn inboxes(count: usize) -> io::Result<(Vec<Poll>, AllInboxes)> {
     Ok((polls, AllInboxes(inboxes.into())))
 }
 
+/// A worker that panics takes the process with it. Its connections could neither be served nor moved, and a
+/// node that goes on with a part of its channels dead is worse than one that is started again.
+struct EndWithWorker;
+
+impl Drop for EndWithWorker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a worker panicked: this is a defect; the process ends");
+            std::process::abort();
+        }
+    }
+}
+
 /// What every worker is started with.
 struct Start {
     node: u32,
@@ -364,6 +377,7 @@ impl Start {
         let application = application.clone();
         let dialects: Arc<[Arc<dyn Dialect>]> = dialects.all().iter().map(|d| d.dialect.clone()).collect();
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            let _guard = EndWithWorker;
             // Built on its own thread: what a shard owns is not shared, and cannot be sent.
             let lanes = dialects
                 .iter()

@@ -4,20 +4,31 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::code_tables::DOCUMENT;
+
 const CODES: &str = "crates/protocol/src/codes.rs";
 
 pub(crate) fn check(root: &Path) -> Result<Vec<String>, String> {
     if !root.join("spec/codes.json").exists() && !root.join(CODES).exists() {
         return Ok(Vec::new());
     }
-    let wanted = match crate::codes::generate(root) {
-        Ok(text) => formatted(root, &text)?,
-        Err(problem) => return Ok(vec![problem]),
+    let (wanted, document) = match (crate::codes::generate(root), crate::code_tables::generate(root)) {
+        (Ok(text), Ok(document)) => (formatted(root, &text)?, document),
+        (Err(problem), _) | (_, Err(problem)) => return Ok(vec![problem]),
     };
-    let found = super::walk::read(root, CODES)?;
-    let problem =
-        format!("{CODES}: not what spec/codes.json says: run `cargo xtask codes`, then `cargo fmt`");
-    Ok(if found == wanted { Vec::new() } else { vec![problem] })
+    let mut stale = Vec::new();
+    if super::walk::read(root, CODES)? != wanted {
+        stale.push(CODES);
+    }
+    if let Some(wanted) = document
+        && super::walk::read(root, DOCUMENT)? != wanted
+    {
+        stale.push(DOCUMENT);
+    }
+    let problem = |path: &str| {
+        format!("{path}: not what spec/codes.json says: run `cargo xtask codes`, then `cargo fmt`")
+    };
+    Ok(stale.into_iter().map(problem).collect())
 }
 
 /// As `cargo fmt` leaves it.
@@ -52,6 +63,13 @@ mod tests {
         tree.file(CODES, &text);
         assert!(check(tree.root()).unwrap().is_empty());
         tree.file(CODES, &text.replace("4000", "4001"));
+        assert_eq!(check(tree.root()).unwrap().len(), 1);
+        tree.file(
+            DOCUMENT,
+            "<!-- codes.json: errors -->\n<!-- end -->\n<!-- codes.json: closes -->\n<!-- end -->\n",
+        );
+        assert_eq!(check(tree.root()).unwrap().len(), 2);
+        crate::code_tables::write(tree.root()).unwrap();
         assert_eq!(check(tree.root()).unwrap().len(), 1);
     }
 }
