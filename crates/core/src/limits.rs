@@ -78,6 +78,10 @@ pub const MESSAGE_BYTES_CEILING: usize = 512 * 1024;
 /// Joined publications are cut into buffers of this size, so that one of them always fits an outbox.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 
+/// How many replays of the largest size may wait in one connection's outbox, which does not bound them itself.
+/// Beyond it: a recovery is refused, a page of history fails as `overloaded`.
+pub const REPLAYS_WAITING_MAX: usize = 4;
+
 /// About a third of a millisecond of kernel time for small writes.
 const FANOUT_SLICE: usize = 32;
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
+use fanfare_protocol::ChannelName;
+
 use crate::namespace::OutboxPolicy;
 
 /// Whole frames, shared by every outbox that they wait in.
@@ -13,13 +15,15 @@ pub struct Chunk {
     start: u32,
     end: u32,
     tag: Option<Rc<Tag>>,
+    /// Whether the outbox's bound does not hold for it.
+    exempt: bool,
 }
 
 /// Marks a chunk as one that may be given up, and of which channel.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tag {
-    /// The shard's key of the channel.
-    pub channel: u32,
+    /// The channel's name: a shard's key of it may be in use again when the client is told.
+    pub channel: ChannelName,
     /// What conflation goes by.
     pub key: Option<Box<str>>,
     /// Whether a newer chunk of the same key replaces this one.
@@ -30,12 +34,12 @@ impl Chunk {
     /// All of the bytes.
     pub fn whole(bytes: Rc<[u8]>) -> Self {
         let end = bytes.len() as u32;
-        Self { bytes, start: 0, end, tag: None }
+        Self { bytes, start: 0, end, tag: None, exempt: false }
     }
 
     /// A part of the bytes.
     pub fn part(bytes: Rc<[u8]>, start: u32, end: u32) -> Self {
-        Self { bytes, start, end, tag: None }
+        Self { bytes, start, end, tag: None, exempt: false }
     }
 
     /// The same, but it may be given up when the outbox is full.
@@ -79,7 +83,13 @@ impl Outbox {
         self.bytes
     }
 
-    /// Appends a chunk that may not be lost.
+    /// How many of them the bound does not hold for.
+    pub fn exempt_bytes(&self) -> usize {
+        self.exempt_bytes
+    }
+
+    /// Appends a chunk that may not be lost. An empty outbox takes one of any size: else what is larger than
+    /// the bound could never be delivered, however fast the peer reads.
     ///
     /// # Errors
     /// When more than `bytes_max` would wait, even after giving up what may be given up.
@@ -92,7 +102,10 @@ impl Outbox {
             self.replace_same(tag, &mut dropped);
         }
         let room_for = chunk.len();
-        while self.bytes + room_for > bytes_max + self.exempt_bytes {
+        if room_for == 0 {
+            return Ok(dropped);
+        }
+        while !self.chunks.is_empty() && self.bytes + room_for > bytes_max + self.exempt_bytes {
             match self.give_up_oldest() {
                 Some(tag) => dropped.push(tag),
                 None => match chunk.tag {
@@ -110,7 +123,11 @@ impl Outbox {
     }
 
     /// Appends a chunk whatever its size: a replay, or the last words of a connection.
-    pub fn push_exempt(&mut self, chunk: Chunk) {
+    pub fn push_exempt(&mut self, mut chunk: Chunk) {
+        if chunk.len() == 0 {
+            return;
+        }
+        chunk.exempt = true;
         self.bytes += chunk.len();
         self.exempt_bytes += chunk.len();
         self.chunks.push_back(chunk);
@@ -143,7 +160,8 @@ impl Outbox {
     pub fn clear_unwritten(&mut self) {
         self.chunks.truncate(self.first_droppable());
         self.bytes = self.chunks.iter().map(Chunk::len).sum::<usize>() - self.written as usize;
-        self.exempt_bytes = 0;
+        self.exempt_bytes =
+            if self.chunks.front().is_some_and(|first| first.exempt) { self.bytes } else { 0 };
     }
 
     /// What to write next: fills `slices` and says how many it filled.
@@ -160,9 +178,11 @@ impl Outbox {
     /// Takes off what was written.
     pub fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        self.exempt_bytes = self.exempt_bytes.saturating_sub(written);
         while let Some(first) = self.chunks.front() {
             let rest = first.len() - self.written as usize;
+            if first.exempt {
+                self.exempt_bytes = self.exempt_bytes.saturating_sub(written.min(rest));
+            }
             if written < rest {
                 self.written += written as u32;
                 return;
@@ -178,7 +198,8 @@ impl Outbox {
 }
 
 /// Which tag the messages of a channel get under its policy.
-pub fn tag(policy: OutboxPolicy, channel: u32, key: Option<&str>) -> Option<Rc<Tag>> {
+pub fn tag(policy: OutboxPolicy, channel: &ChannelName, key: Option<&str>) -> Option<Rc<Tag>> {
+    let channel = channel.clone();
     match policy {
         OutboxPolicy::Disconnect => None,
         OutboxPolicy::DropOldest => Some(Rc::new(Tag { channel, key: None, keep_latest: false })),
@@ -194,6 +215,10 @@ mod tests {
 
     fn chunk(text: &str, tag: Option<Rc<Tag>>) -> Chunk {
         Chunk::whole(text.as_bytes().into()).tagged(tag)
+    }
+
+    fn channel() -> ChannelName {
+        ChannelName::new("x").unwrap()
     }
 
     fn waiting(outbox: &Outbox) -> String {
@@ -226,7 +251,7 @@ mod tests {
 
     #[test]
     fn drop_oldest_gives_up_the_oldest_but_never_what_is_partly_written() {
-        let droppable = || tag(OutboxPolicy::DropOldest, 1, None);
+        let droppable = || tag(OutboxPolicy::DropOldest, &channel(), None);
         let mut outbox = Outbox::default();
         for text in ["abc", "def", "ghi"] {
             assert!(outbox.push(chunk(text, droppable()), 9).unwrap().is_empty());
@@ -240,7 +265,7 @@ mod tests {
 
     #[test]
     fn keep_latest_replaces_only_its_own_key() {
-        let keyed = |key| tag(OutboxPolicy::KeepLatest, 1, Some(key));
+        let keyed = |key| tag(OutboxPolicy::KeepLatest, &channel(), Some(key));
         let mut outbox = Outbox::default();
         outbox.push(chunk("a1", keyed("a")), 100).unwrap();
         outbox.push(chunk("b1", keyed("b")), 100).unwrap();

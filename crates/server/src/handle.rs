@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::namespace::Namespaces;
+use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::broker::{
     Broker, ChannelState, Delivery, HistoryPage, Inboxes, Instruction, Publish, Reply, ReplyTo, Request,
     ShardId, Target,
@@ -122,12 +122,16 @@ impl Fanfare {
         }
     }
 
+    fn namespace(&self, channel: &ChannelName) -> Result<&Arc<Namespace>, ErrorCode> {
+        self.namespaces.get(channel.namespace()).ok_or(ErrorCode::UnknownNamespace)
+    }
+
     /// Publishes a message to a channel.
     ///
     /// # Errors
     /// `unknown_namespace`, `overloaded`, `unavailable`.
     pub async fn publish(&self, channel: ChannelName, message: Message) -> Result<Published, ErrorCode> {
-        let namespace = self.namespaces.get(channel.namespace()).ok_or(ErrorCode::UnknownNamespace)?.clone();
+        let namespace = self.namespace(&channel)?.clone();
         let publish = Publish {
             channel,
             namespace,
@@ -155,8 +159,12 @@ impl Fanfare {
     /// Past messages of a channel.
     ///
     /// # Errors
-    /// `history_unavailable` when `since` is not in the history, `unknown_namespace`, `unavailable`.
+    /// `history_unavailable` when `since` is not in the history, `history_disabled`, `unknown_namespace`,
+    /// `unavailable`.
     pub async fn history(&self, channel: ChannelName, range: HistoryRange) -> Result<HistoryPage, ErrorCode> {
+        if self.namespace(&channel)?.history_size == 0 {
+            return Err(ErrorCode::HistoryDisabled);
+        }
         match self.ask(Request::History { channel, range }).await? {
             Reply::History(page) => Ok(*page),
             _ => Err(ErrorCode::Internal),
@@ -166,8 +174,11 @@ impl Fanfare {
     /// Who is in a channel.
     ///
     /// # Errors
-    /// `unavailable`.
+    /// `presence_disabled`, `unknown_namespace`, `unavailable`.
     pub async fn presence(&self, channel: ChannelName, counts_only: bool) -> Result<Members, ErrorCode> {
+        if !self.namespace(&channel)?.presence {
+            return Err(ErrorCode::PresenceDisabled);
+        }
         match self.ask(Request::Presence { channel, counts_only }).await? {
             Reply::Presence(members) => Ok(*members),
             _ => Err(ErrorCode::Internal),

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod dialects;
 pub mod handle;
 pub mod handlers;
+pub mod http_api;
 pub mod inspection;
 pub mod listen;
 pub mod logging;

@@ -169,11 +169,25 @@ impl Bench {
 
     /// A message from a client.
     pub fn command(&mut self, client: usize, command: Result<Command, Rejection>) {
+        self.command_and(client, command, false);
+    }
+
+    /// A message from a client, and whether the same read brought the beginning of another.
+    pub fn command_and(&mut self, client: usize, command: Result<Command, Rejection>, unfinished: bool) {
         let now_ms = self.now_ms();
         let Client { shard, key: Some(key), .. } = self.clients[client] else { return };
         self.shards[shard].set_now(now_ms);
         self.shards[shard].command(key, command);
-        self.shards[shard].heard(key, false);
+        self.hears(client, unfinished);
+    }
+
+    /// Bytes came from the client, the last of them perhaps in the middle of a message.
+    pub fn hears(&mut self, client: usize, unfinished: bool) {
+        let now_ms = self.now_ms();
+        let Client { shard, key: Some(key), .. } = self.clients[client] else { return };
+        self.clients[client].unfinished = unfinished;
+        self.shards[shard].set_now(now_ms);
+        self.shards[shard].heard(key, unfinished);
     }
 
     /// The peer's close frame.
@@ -225,6 +239,11 @@ impl Bench {
     /// Puts a delivery into a shard's inbox, as a broker would.
     pub fn push(&mut self, shard: usize, delivery: Delivery) {
         self.inboxes.push(ShardId(shard as u8), delivery);
+    }
+
+    /// Puts a delivery before everything that waits in a shard's inbox.
+    pub fn push_first(&mut self, shard: usize, delivery: Delivery) {
+        self.inboxes.push_first(shard, delivery);
     }
 
     /// Holds the deliveries of a shard back, or lets them through again.
@@ -280,9 +299,9 @@ impl Bench {
     fn answer_pings(&mut self) {
         for index in 0..self.clients.len() {
             let client = &mut self.clients[index];
-            let Client { shard, key: Some(key), silent: false, .. } = *client else { continue };
+            let Client { shard, key: Some(key), silent: false, unfinished, .. } = *client else { continue };
             if client.was_pinged() {
-                self.shards[shard].heard(key, false);
+                self.hears(index, unfinished);
             }
             if self.clients[index].was_closed() {
                 self.shards[shard].end(key, Ending::Closed(None));

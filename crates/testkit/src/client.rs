@@ -22,6 +22,10 @@ pub struct Client {
     /// How many of them were already looked at for pings and closes.
     seen: usize,
     closed: bool,
+    /// Whether it has begun a message that it has not finished.
+    pub unfinished: bool,
+    /// How many pings have come.
+    pub pings: usize,
     /// Whether a script's transcript says already that the connection has gone.
     pub told_gone: bool,
 }
@@ -40,6 +44,8 @@ impl Client {
             received: Vec::new(),
             seen: 0,
             closed: false,
+            unfinished: false,
+            pings: 0,
             told_gone: false,
         }
     }
@@ -59,7 +65,10 @@ impl Client {
         let Some(end) = self.received.iter().rposition(|byte| *byte == b'\n') else { return false };
         let mut pinged = false;
         for line in self.received[self.seen.min(end)..end].split(|byte| *byte == b'\n') {
-            pinged |= line.ends_with(b" PING");
+            if line.ends_with(b" PING") {
+                pinged = true;
+                self.pings += 1;
+            }
             self.closed |= line.get(2..).is_some_and(|line| line.starts_with(b"CLOSE "));
         }
         self.seen = end;

@@ -19,6 +19,11 @@ impl HeldInboxes {
         self.queue(shard).pop_front()
     }
 
+    /// Puts a delivery before all others.
+    pub fn push_first(&self, shard: usize, delivery: Delivery) {
+        self.queue(shard).push_front(delivery);
+    }
+
     /// Whether a shard's inbox is empty.
     pub fn is_empty(&self, shard: usize) -> bool {
         self.queue(shard).is_empty()

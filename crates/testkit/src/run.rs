@@ -7,6 +7,7 @@
 //! - `NAME closes [CODE]`, `NAME cut`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
 //!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`
 //! - `wait MS`, `skip MS`, `drain`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
+//! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
@@ -56,7 +57,8 @@ impl Bench {
             let is_expectation = line.split_whitespace().next().is_some_and(|word| word.ends_with('>'));
             if !is_expectation {
                 let _ = writeln!(actual, "{line}");
-                self.act(line, &mut actual);
+                let answers = self.act(line);
+                self.tell(answers, &mut actual);
             }
         }
         if wanted != actual {
@@ -64,13 +66,20 @@ impl Bench {
         }
     }
 
-    fn act(&mut self, line: &str, transcript: &mut String) {
+    /// Carries out one line and leaves what is received unread.
+    pub fn run_quietly(&mut self, line: &str) {
+        self.act(line);
+    }
+
+    /// Carries out one line, and returns what the backend was answered.
+    fn act(&mut self, line: &str) -> Vec<String> {
         let mut answers = Vec::new();
         let words = Words::new(line);
         match (words.word(0), line.split_once(": ")) {
             (first, Some((name, command))) if first.len() == name.len() + 1 => {
+                let unfinished = command.ends_with(" unfinished");
                 let command = script::command(command, &self.epochs);
-                self.command(self.client(name), command);
+                self.command_and(self.client(name), command, unfinished);
             }
             ("open", _) => self.open_scripted(&words),
             ("api", _) => answers = self.api(line.trim_start_matches("api ")),
@@ -94,7 +103,7 @@ impl Bench {
             (name, _) => self.socket(self.client(name), &words),
         }
         self.settle();
-        self.tell(answers, transcript);
+        answers
     }
 
     fn tell(&mut self, answers: Vec<String>, transcript: &mut String) {
@@ -135,8 +144,8 @@ impl Bench {
             "blocks" => self.give_room(client, 0),
             "takes" => self.give_room(client, parse(words.word(2))),
             "reads" => self.give_room(client, usize::MAX),
-            "heard" => key.into_iter().for_each(|key| self.shards[shard].heard(key, false)),
-            "begins" => key.into_iter().for_each(|key| self.shards[shard].heard(key, true)),
+            "heard" => self.hears(client, false),
+            "begins" => self.hears(client, true),
             "wsping" => {
                 key.into_iter().for_each(|key| self.shards[shard].pong(key, words.word(2).as_bytes()));
             }

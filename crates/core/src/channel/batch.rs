@@ -52,14 +52,14 @@ impl Batch {
         self.publications.push(publication);
     }
 
-    pub(crate) fn freeze(self, policy: OutboxPolicy, channel: u32) -> Copies {
+    pub(crate) fn freeze(self, policy: OutboxPolicy) -> Copies {
         let excludes = self.publications.iter().flatten().any(|p| p.exclude_sender && p.connection.is_some());
         let tags = match policy {
             OutboxPolicy::Disconnect => Vec::new(),
             _ => self
                 .publications
                 .iter()
-                .map(|p| p.as_ref().and_then(|p| outbox::tag(policy, channel, p.key())))
+                .map(|p| p.as_ref().and_then(|p| outbox::tag(policy, &p.channel, p.key())))
                 .collect(),
         };
         let lanes = self.lanes.into_iter();

@@ -108,11 +108,8 @@ impl Channel {
     }
 
     /// What waits, ready to be shared; the channel has nothing waiting afterwards.
-    pub(crate) fn take(&mut self, key: u32) -> Vec<Rc<Copies>> {
+    pub(crate) fn take(&mut self) -> Vec<Rc<Copies>> {
         let policy = self.namespace.outbox_policy;
-        std::mem::take(&mut self.batches)
-            .into_iter()
-            .map(|batch| Rc::new(batch.freeze(policy, key)))
-            .collect()
+        std::mem::take(&mut self.batches).into_iter().map(|batch| Rc::new(batch.freeze(policy))).collect()
     }
 }

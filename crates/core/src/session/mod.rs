@@ -16,7 +16,7 @@ pub(crate) use publish::ClientMessage;
 
 use std::net::IpAddr;
 
-use fanfare_protocol::{CloseCode, ConnectionId, UserId};
+use fanfare_protocol::{ChannelName, CloseCode, ConnectionId, UserId};
 use smallvec::SmallVec;
 
 use crate::outbox::Outbox;
@@ -62,7 +62,7 @@ pub struct Opening {
 }
 
 /// Messages given up since the client was last told, per channel; boxed because hardly any session has it.
-pub(crate) type Lagged = SmallVec<[(u32, u64); 2]>;
+pub(crate) type Lagged = SmallVec<[(ChannelName, u64); 2]>;
 
 /// A subscription of a session.
 #[derive(Debug, Clone, Copy)]

@@ -87,6 +87,10 @@ impl Shard {
                 if let Some(filter) = &filter {
                     outcome.replay.retain(|publication| filter.passes(publication));
                 }
+                if !self.takes_replay(key, &outcome.replay) {
+                    outcome.replay = Vec::new();
+                    outcome.recovered = outcome.recovered.map(|_| false);
+                }
                 Some(*outcome)
             }
             Reply::Done => None,

@@ -7,7 +7,7 @@ use fanfare_protocol::{CloseCode, ErrorCode, Event, Publication};
 
 use super::{Asking, Question, Shard};
 use crate::ports::broker::{Delivery, Instruction, Reply, Target, Ticket};
-use crate::session::SessionKey;
+use crate::session::{Phase, SessionKey};
 
 impl Shard {
     /// Takes one delivery. `unix_ms` is the wall clock's time, for measuring delays.
@@ -90,6 +90,12 @@ impl Shard {
             (Question::Presence { channel }, Reply::Presence(members)) => {
                 self.send(key, &Event::Presence { id, channel: &channel, members: &members });
             }
+            (Question::History { .. }, Reply::History(page))
+                if !self.takes_replay(key, &page.publications) =>
+            {
+                let text = "earlier pages have not been read yet";
+                self.fail_with(key, id, ErrorCode::Overloaded, text);
+            }
             (Question::History { channel }, Reply::History(page)) => {
                 let (publications, position, more) = (&page.publications[..], page.position, page.more);
                 let event = Event::History { id, channel: &channel, publications, position, more };
@@ -136,6 +142,9 @@ impl Shard {
     fn instruct(&mut self, target: &Target, instruction: &Instruction) {
         for key in self.keys_of(target) {
             let key = SessionKey(key);
+            if self.phase(key) != Phase::Open {
+                continue;
+            }
             match instruction {
                 Instruction::Subscribe(topic) if !self.is_subscribed(key, topic) => {
                     self.subscribe(key, None, topic, SubscribeOptions::default());

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fanfare_protocol::Event;
 
-use super::Shard;
+use super::{Counters, Shard};
 use crate::channel::{Channel, Copies};
 use crate::outbox::{Chunk, Tag};
 use crate::session::{Lagged, Phase, Session, SessionKey};
@@ -50,7 +50,7 @@ impl Shard {
 
     /// Gives what waits in one channel to its members.
     pub(crate) fn fan_out_channel(&mut self, key: u32) {
-        let batches = self.channels[key as usize].take(key);
+        let batches = self.channels[key as usize].take();
         for copies in batches {
             self.give(key, &copies);
         }
@@ -111,7 +111,7 @@ impl Shard {
                 continue;
             }
             self.counters.messages_out += 1;
-            if session.outbox.push(Chunk::whole(bytes), self.settings.limits.outbox_bytes_max).is_err() {
+            if !put(session, Chunk::whole(bytes), self.settings.limits.outbox_bytes_max, &mut self.counters) {
                 self.overflowed.push(*key);
             }
             if !session.bulk {
@@ -163,10 +163,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         let Some(lagged) = session.lagged.take() else { return };
         for (channel, dropped) in *lagged {
-            let Some(channel) = self.channels.get(channel as usize) else { continue };
-            if let fanfare_protocol::command::Topic::Channel(name) = channel.topic.clone() {
-                self.send(key, &Event::Lagged { channel: &name, dropped });
-            }
+            self.send(key, &Event::Lagged { channel: &channel, dropped });
         }
     }
 
@@ -182,11 +179,20 @@ impl Shard {
             lane.pong(payload, &mut self.scratch);
         }
         let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
-        if session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err() {
+        if !put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
         self.mark_urgent(key);
     }
+}
+
+/// Gives a session something that may not be lost; false when its outbox has no room for it.
+pub(super) fn put(session: &mut Session, chunk: Chunk, bytes_max: usize, counters: &mut Counters) -> bool {
+    let taken = session.outbox.push(chunk, bytes_max);
+    if let Ok(dropped) = &taken {
+        note_dropped(&mut session.lagged, dropped, &mut counters.messages_dropped);
+    }
+    taken.is_ok()
 }
 
 fn note_dropped(lagged: &mut Option<Box<Lagged>>, dropped: &[Rc<Tag>], total: &mut u64) {
@@ -195,7 +201,7 @@ fn note_dropped(lagged: &mut Option<Box<Lagged>>, dropped: &[Rc<Tag>], total: &m
         let lagged = lagged.get_or_insert_default();
         match lagged.iter_mut().find(|(channel, _)| *channel == tag.channel) {
             Some((_, count)) => *count += 1,
-            None => lagged.push((tag.channel, 1)),
+            None => lagged.push((tag.channel.clone(), 1)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fanfare_protocol::{CloseCode, ConnectionId, Event};
 
 use super::Shard;
+use super::fanout::put;
 use crate::outbox::Chunk;
 use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
@@ -61,6 +62,16 @@ impl Shard {
         }
     }
 
+    /// Notes that a message is complete: what is unfinished after it is another one.
+    pub(super) fn finished_message(&mut self, key: SessionKey) {
+        let now_ms = self.now_ms;
+        if let Some(session) = self.sessions.get_mut(key.0 as usize)
+            && session.unfinished_since_ms.is_some()
+        {
+            session.unfinished_since_ms = Some(now_ms);
+        }
+    }
+
     /// Takes note of a write: how much was written, and whether the socket would take no more.
     pub fn wrote(&mut self, key: SessionKey, bytes: usize, blocked: bool) {
         let now_ms = self.now_ms;
@@ -109,7 +120,7 @@ impl Shard {
             self.lanes.encode(lane, &Event::Disconnect { code, reconnect_after_ms }, &mut self.scratch);
         }
         if let Some(lane) = self.lanes.get(lane) {
-            lane.close(code, &mut self.scratch);
+            lane.close(code.number(), code.text(), &mut self.scratch);
         }
         session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
         session.phase = Phase::Closing;
@@ -151,15 +162,17 @@ impl Shard {
     fn peer_closed(&mut self, key: SessionKey, code: Option<u16>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         if session.phase == Phase::Open {
-            let code = code.and_then(CloseCode::from_number).unwrap_or(CloseCode::Normal);
-            self.counters.closed(Some(code));
+            // RFC 6455, section 5.5.1: the peer's own code comes back to it, be it one of ours or not.
+            let number = code.unwrap_or(CloseCode::Normal.number());
+            let known = CloseCode::from_number(number);
+            self.counters.closed(Some(known.unwrap_or(CloseCode::Normal)));
             self.scratch.clear();
             if let Some(lane) = self.lanes.get(session.opening.lane) {
-                lane.close(code, &mut self.scratch);
+                lane.close(number, known.map_or("", CloseCode::text), &mut self.scratch);
             }
             session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
-            // A page that is reloaded closes with 1001 as well: only 1000 means that the user goes.
-            self.leave_all(key, code == CloseCode::Normal);
+            // A page that is reloaded closes with 1001: only 1000, or no code, means that the user goes.
+            self.leave_all(key, known == Some(CloseCode::Normal));
         }
         self.over(key);
     }
@@ -180,6 +193,8 @@ impl Shard {
             self.counters.closed(None);
         }
         self.leave_all(key, false);
+        // The key may be in use again before the overflow is dealt with.
+        self.overflowed.retain(|overflowed| *overflowed != key.0);
         let session = self.sessions.remove(key.0 as usize);
         if let Some(user) = &session.opening.user {
             if let Some(keys) = self.by_user.get_mut(user) {
@@ -249,6 +264,11 @@ impl Shard {
             },
             _ if session.phase != Phase::Open => {}
             TimerKind::Ping => self.ping(key),
+            TimerKind::Pong if session.heard_ms < session.pinged_ms && session.blocked_since_ms.is_some() => {
+                // The ping may still wait behind what the peer is reading; the write has a deadline of its own.
+                session.pinged_ms = self.now_ms;
+                self.after(key, kind, u64::from(deadlines.pong_ms));
+            }
             TimerKind::Pong if session.heard_ms < session.pinged_ms => {
                 self.close(key, CloseCode::PingTimeout, Some(0));
             }
@@ -297,7 +317,7 @@ impl Shard {
             lane.ping(&mut self.scratch);
         }
         let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
-        if session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err() {
+        if !put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
         self.after(key, TimerKind::Pong, pong_ms);

@@ -22,13 +22,13 @@ use std::sync::Arc;
 use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::{ClientBounds, ErrorEvent};
 use fanfare_protocol::publication::Filter;
-use fanfare_protocol::{ChannelName, Command, ErrorCode, Event, Rejection, RequestId, UserId};
+use fanfare_protocol::{ChannelName, Command, ErrorCode, Event, Publication, Rejection, RequestId, UserId};
 use foldhash::HashMap;
 use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::limits::{Deadlines, Limits};
+use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX};
 use crate::namespace::{Namespace, Namespaces};
 use crate::outbox::{Chunk, Outbox};
 use crate::patterns::PatternIndex;
@@ -40,6 +40,9 @@ use crate::timers::Timers;
 pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
 pub(crate) use lanes::Lanes;
+
+/// About what an encoded message has around its data.
+const EVENT_BYTES: usize = 128;
 
 /// What every shard of a node shares and none changes.
 #[derive(Debug, Clone, Default)]
@@ -186,6 +189,7 @@ impl Shard {
             return;
         }
         self.counters.messages_in += 1;
+        self.finished_message(key);
         let command = match command {
             Ok(command) => command,
             Err(rejection) => {
@@ -258,8 +262,7 @@ impl Shard {
             return;
         }
         let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
-        let full = session.outbox.push(chunk, self.settings.limits.outbox_bytes_max).is_err();
-        if full {
+        if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
         self.mark_urgent(key);
@@ -268,6 +271,9 @@ impl Shard {
     /// Tells one session several things that were bounded before; the outbox's own bound does not hold.
     pub(crate) fn send_exempt<'a>(&mut self, key: SessionKey, events: impl Iterator<Item = Event<'a>>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.phase != Phase::Open {
+            return;
+        }
         self.scratch.clear();
         for event in events {
             self.lanes.encode(session.opening.lane, &event, &mut self.scratch);
@@ -278,6 +284,16 @@ impl Shard {
             self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
             self.mark_urgent(key);
         }
+    }
+
+    /// Whether the session may be sent these past the bound of its outbox: what waits there of earlier replays
+    /// has a bound of its own.
+    pub(crate) fn takes_replay(&self, key: SessionKey, replay: &[Arc<Publication>]) -> bool {
+        let waiting = self.sessions.get(key.0 as usize).map_or(0, |session| session.outbox.exempt_bytes());
+        let bytes: usize =
+            replay.iter().map(|publication| publication.data.bytes().len() + EVENT_BYTES).sum();
+        let bytes_max = self.settings.limits.replay_bytes_max.saturating_mul(REPLAYS_WAITING_MAX);
+        waiting == 0 || waiting + bytes <= bytes_max
     }
 
     /// Tells that a request failed, with the code's own text.

@@ -1,0 +1,133 @@
+//! The HTTP API: what a backend in any language may do, with one key and JSON.
+//!
+//! - [`operations`]: one file for each, all of the same shape; their table is the only list of them
+//! - [`operation`]: that shape, and how an operation becomes a route
+//! - [`body`], [`query`]: from bytes to a request, with errors that name the field or the place
+//! - [`access`]: who may
+//! - [`openapi`]: the document, made from the same table
+//! - [`pages`]: health, readiness, metrics and the document itself
+
+mod access;
+mod body;
+mod error;
+mod fields;
+mod openapi;
+mod operation;
+mod operations;
+mod pages;
+mod query;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::MethodRouter;
+use fanfare_protocol::dialect::excerpt;
+
+use crate::handle::Fanfare;
+use crate::secrets::KeyRing;
+use error::ApiError;
+use operation::Route;
+
+/// What the API works with.
+pub struct ApiState {
+    /// The node.
+    pub fanfare: Fanfare,
+    /// What opens the API.
+    pub keys: KeyRing,
+    /// The largest payload of one message.
+    pub message_bytes_max: usize,
+    /// The longest page of history.
+    pub history_page_max: u32,
+    /// How long a body may take to arrive.
+    pub body_deadline: Duration,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
+    /// Whether new clients should be sent here.
+    pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What surrounds a payload in a body: names, labels, punctuation.
+const ENVELOPE_BYTES_MAX: usize = 32 * 1024;
+
+/// How many of the largest messages fit the body of a batch.
+const BATCH_MESSAGES: usize = 16;
+
+impl ApiState {
+    /// The largest body: the payload may be in base64, which is a third longer.
+    fn body_bytes_max(&self, route: &Route) -> usize {
+        let one = self.message_bytes_max / 3 * 4 + 4 + ENVELOPE_BYTES_MAX;
+        if route.many { one * BATCH_MESSAGES } else { one }
+    }
+}
+
+/// Every route of the API, with answers in JSON also where nothing is.
+pub fn router(state: ApiState) -> Router {
+    let state = Arc::new(state);
+    let mut router = Router::new();
+    for route in operations::routes() {
+        router = router.route(&route.path(), methods(&route));
+    }
+    router = router.merge(pages::router(state.metrics));
+    router
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed().respond())
+        .fallback(async |request: Request| {
+            let path = excerpt(request.uri().path());
+            ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
+        })
+        .with_state(state)
+}
+
+fn methods(route: &Route) -> MethodRouter<Arc<ApiState>> {
+    let posted = route.clone();
+    let methods = axum::routing::post(async |state, request| post(state, posted, request).await);
+    if !route.get {
+        return methods;
+    }
+    let got = route.clone();
+    methods.get(async |state, request| get(state, got, request).await)
+}
+
+async fn post(State(state): State<Arc<ApiState>>, route: Route, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if let Err(error) = access::check(&state.keys, &head.headers) {
+        body::discard(body).await;
+        return log(&route, Err(error));
+    }
+    let bytes_max = state.body_bytes_max(&route);
+    let result = match body::read(&head.headers, body, bytes_max, state.body_deadline).await {
+        Ok(bytes) => (route.call)(state, bytes).await,
+        Err(error) => Err(error),
+    };
+    log(&route, result)
+}
+
+async fn get(State(state): State<Arc<ApiState>>, route: Route, request: Request) -> Response {
+    if let Err(error) = access::check(&state.keys, request.headers()) {
+        return log(&route, Err(error));
+    }
+    let result = match query::to_json(request.uri().query().unwrap_or_default(), route.query) {
+        Ok(bytes) => (route.call)(state, bytes).await,
+        Err(error) => Err(error),
+    };
+    log(&route, result)
+}
+
+fn log(route: &Route, result: Result<operation::Answer, ApiError>) -> Response {
+    let operation = route.name;
+    match result {
+        Ok(answer) => {
+            tracing::debug!(operation, "done");
+            reply::json(http::StatusCode::OK, answer.get().to_owned())
+        }
+        Err(error) => {
+            tracing::debug!(operation, code = error.code().as_str(), "refused");
+            error.respond()
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The operations, and the table of them.
+
+mod batch;
+mod broadcast;
+mod channels;
+mod connections;
+mod counts;
+mod disconnect;
+mod history;
+mod presence;
+mod presence_counts;
+mod publish;
+mod send;
+mod subscribe;
+mod unsubscribe;
+mod users;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::operation::Route;
+
+/// Every operation there is.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::of::<publish::Publish>(),
+        Route::of::<broadcast::Broadcast>(),
+        Route::of::<send::Send>(),
+        Route::of::<batch::Batch>(),
+        Route::of::<history::History>(),
+        Route::of::<presence::Presence>(),
+        Route::of::<presence_counts::PresenceCounts>(),
+        Route::of::<channels::Channels>(),
+        Route::of::<users::Users>(),
+        Route::of::<connections::Connections>(),
+        Route::of::<subscribe::Subscribe>(),
+        Route::of::<unsubscribe::Unsubscribe>(),
+        Route::of::<disconnect::Disconnect>(),
+        Route::of::<counts::Counts>(),
+    ]
+}
+
+/// The reply of an operation that has nothing to tell: it is on its way.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Done {}

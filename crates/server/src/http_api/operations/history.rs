@@ -1,0 +1,139 @@
+//! `history`: a page of a channel's past.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fanfare_protocol::command::HistoryRange;
+use fanfare_protocol::{ChannelName, Publication};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::http_api::ApiState;
+use crate::http_api::error::ApiError;
+use crate::http_api::fields::{self, Scope, Since, Text};
+use crate::http_api::operation::Operation;
+use crate::http_api::query::{Parameter, ParameterKind};
+use crate::http_api::reply::{self, Moment};
+
+/// Messages of a page when no number is given.
+const PAGE_DEFAULT: u32 = 100;
+
+/// Which past messages of which channel.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http_api) struct HistoryRequest<'a> {
+    /// Which channel.
+    #[schema(value_type = String, required = true)]
+    channel: Text<'a>,
+    /// Messages after this place, or before it when reversed.
+    #[serde(borrow)]
+    #[schema(value_type = Since<'static>, required = false)]
+    since: Option<Since<'a>>,
+    /// At most so many; 0 asks only for the place of the newest.
+    #[schema(value_type = u32, required = false, default = 100)]
+    limit: Option<u32>,
+    /// Newest first.
+    #[schema(value_type = bool, required = false)]
+    reverse: Option<bool>,
+}
+
+/// A page of history.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http_api) struct HistoryReply {
+    /// The messages, in the order asked for.
+    messages: Vec<PastMessage>,
+    /// The life of the numbering.
+    epoch: String,
+    /// The number of the channel's newest message.
+    offset: u64,
+    /// Whether further messages lie beyond the last one of these.
+    more: bool,
+}
+
+/// A message of the past. Either `data` or `binary`.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http_api) struct PastMessage {
+    /// Its number.
+    offset: u64,
+    /// The user it came from, for an anonymous sender the connection, for the backend nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    from: Option<String>,
+    /// What was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, required = false)]
+    data: Option<Box<RawValue>>,
+    /// Bytes in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    binary: Option<String>,
+    /// When, in seconds of Unix time.
+    #[schema(value_type = f64)]
+    timestamp: Moment,
+    /// Its labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    tags: BTreeMap<String, String>,
+    /// Its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    key: Option<String>,
+}
+
+pub(in crate::http_api) struct History {
+    channel: ChannelName,
+    range: HistoryRange,
+}
+
+impl Operation for History {
+    const NAME: &'static str = "history";
+    const ABOUT: &'static str = "Get past messages of a channel";
+    const QUERY: Option<&'static [Parameter]> = Some(&[
+        Parameter::required("channel", ParameterKind::Text, "Which channel"),
+        Parameter::optional("since.epoch", ParameterKind::Text, "The epoch of the place to begin after"),
+        Parameter::optional("since.offset", ParameterKind::Number, "The offset of the place to begin after"),
+        Parameter::optional("limit", ParameterKind::Number, "At most so many"),
+        Parameter::optional("reverse", ParameterKind::Flag, "Newest first"),
+    ]);
+    type Request<'a> = HistoryRequest<'a>;
+    type Reply = HistoryReply;
+
+    fn understand(request: HistoryRequest<'_>, _scope: &Scope<'_>) -> Result<Self, ApiError> {
+        let channel = fields::channel(&fields::required(request.channel, "channel")?, "channel")?;
+        let range = HistoryRange {
+            since: fields::since(request.since.as_ref())?,
+            limit: request.limit.unwrap_or(PAGE_DEFAULT),
+            reverse: request.reverse.unwrap_or_default(),
+        };
+        Ok(Self { channel, range })
+    }
+
+    async fn perform(self, state: &Arc<ApiState>) -> Result<HistoryReply, ApiError> {
+        if self.range.limit > state.history_page_max {
+            return Err(ApiError::invalid("limit", &format!("at most {}", state.history_page_max)));
+        }
+        let page = state.fanfare.history(self.channel, self.range).await?;
+        Ok(HistoryReply {
+            messages: page.publications.iter().map(|publication| past(publication)).collect(),
+            epoch: page.position.epoch.to_string(),
+            offset: page.position.offset,
+            more: page.more,
+        })
+    }
+}
+
+fn past(publication: &Publication) -> PastMessage {
+    let from = publication.from.as_ref().map(ToString::to_string);
+    let labels = publication.labels.as_deref();
+    let tags = labels.map(|labels| labels.tags.as_slice()).unwrap_or_default();
+    PastMessage {
+        offset: publication.position.offset,
+        from: from.or_else(|| publication.connection.map(|connection| connection.to_string())),
+        data: reply::data(&publication.data),
+        binary: reply::binary(&publication.data),
+        timestamp: Moment(publication.timestamp_ms),
+        tags: tags.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        key: publication.key().map(str::to_owned),
+    }
+}

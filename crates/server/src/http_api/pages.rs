@@ -1,0 +1,60 @@
+//! What is served without a key: life, readiness, metrics, and the document.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use fanfare_protocol::ErrorCode;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+
+use super::error::ApiError;
+use super::{ApiState, openapi, reply};
+use crate::metrics;
+
+/// The pages, as the document lists them: path, and a line for people.
+pub(super) const PAGES: [(&str, &str); 4] = [
+    ("/health", "Whether the node lives"),
+    ("/ready", "Whether new clients should be sent here"),
+    ("/metrics", "The node's numbers, for Prometheus"),
+    ("/openapi.json", "This document"),
+];
+
+pub(super) fn router(metrics: bool) -> Router<Arc<ApiState>> {
+    let router = Router::new()
+        .route("/health", get(async || reply::json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())))
+        .route("/ready", get(ready))
+        .route("/openapi.json", get(async || document()));
+    if metrics { router.route("/metrics", get(scrape)) } else { router }
+}
+
+async fn ready(State(state): State<Arc<ApiState>>) -> Response {
+    match (state.is_ready)() {
+        true => reply::json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+        false => ApiError::from(ErrorCode::Draining).respond(),
+    }
+}
+
+async fn scrape(State(state): State<Arc<ApiState>>) -> Response {
+    let numbers = match state.fanfare.metrics().await {
+        Ok(numbers) => numbers,
+        Err(code) => return ApiError::from(code).respond(),
+    };
+    match numbers.encode() {
+        Ok(text) => {
+            let mut response = reply::json(StatusCode::OK, text);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+            response
+        }
+        Err(_) => ApiError::from(ErrorCode::Internal).respond(),
+    }
+}
+
+fn document() -> Response {
+    match openapi::document().to_json() {
+        Ok(text) => reply::json(StatusCode::OK, text),
+        Err(_) => ApiError::from(ErrorCode::Internal).respond(),
+    }
+}

@@ -1,0 +1,104 @@
+//! The document, and the pages that need no key.
+
+use std::sync::atomic::Ordering;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{KEY, start};
+
+#[tokio::test]
+async fn the_document_is_whole_and_true() {
+    let server = start().await;
+    let answer = server.finish(server.request(Method::GET, "/openapi.json")).await;
+    let document = answer.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    for reference in references(&document) {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} is nowhere");
+    }
+    let paths = document["paths"].as_object().unwrap();
+    for path in paths.keys() {
+        for method in [Method::GET, Method::POST] {
+            let listed = &paths[path][method.as_str().to_lowercase()];
+            let with_key = server.request(method.clone(), path).header("x-api-key", KEY);
+            let status = server.finish(with_key).await.status.as_u16();
+            assert_ne!(status, 404, "{method} {path}");
+            assert_eq!(status == 405, listed.is_null(), "{method} {path}");
+            if path.starts_with("/api/") && !listed.is_null() {
+                assert!(listed["responses"]["default"].is_object() && listed["security"].is_array());
+            }
+        }
+    }
+    assert!(
+        document["components"]["schemas"]["ErrorCode"]["enum"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("unauthorized"))
+    );
+}
+
+#[tokio::test]
+async fn the_schemas_say_what_is_required() {
+    let server = start().await;
+    let document = server.finish(server.request(Method::GET, "/openapi.json")).await.json();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["PublishRequest"]["required"], json!(["channel"]));
+    assert_eq!(schemas["BroadcastRequest"]["required"], json!(["message"]));
+    assert_eq!(schemas["Since"]["required"], json!(["epoch", "offset"]));
+    assert_eq!(schemas["PublishRequest"]["additionalProperties"], false);
+    assert_eq!(schemas["PublishReply"]["required"], json!(["offset", "epoch", "duplicate"]));
+}
+
+#[tokio::test]
+async fn a_node_lives_and_is_ready_until_it_drains() {
+    let server = start().await;
+    let page = async |path| server.finish(server.request(Method::GET, path)).await;
+    assert_eq!(page("/health").await.status, 200);
+    assert_eq!(page("/ready").await.status, 200);
+    server.ready.store(false, Ordering::Relaxed);
+    let answer = page("/ready").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, "draining".to_owned()));
+    assert_eq!(page("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened_and_name_nothing_a_client_chose() {
+    let server = start().await;
+    let mut ann = server.member("canary-user", "canary:room").await;
+    let _bob = server.member("bob", "canary:room").await;
+    server.done("publish", json!({"channel": "canary:room", "data": "canary-payload"})).await;
+    ann.hear("message").await;
+    ann.say(&json!({"type": "canary-type", "id": 1})).await;
+    ann.hear("error").await;
+    let answer = server.finish(server.request(Method::GET, "/metrics")).await;
+    assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
+    for line in [
+        "fanfare_connections{dialect=\"native\"} 2",
+        "fanfare_connections_opened_total 2",
+        "fanfare_subscriptions 2",
+        "fanfare_channels 1",
+        "fanfare_users 2",
+        "fanfare_errors_total{code=\"unknown_type\"} 1",
+        "fanfare_room_size_bucket{le=\"2.0\"} 1",
+        "fanfare_room_size_bucket{le=\"1.0\"} 0",
+    ] {
+        assert!(answer.text.lines().any(|found| found == line), "{line} is not in\n{}", answer.text);
+    }
+    assert!(answer.text.ends_with("# EOF\n") && !answer.text.contains("canary"), "{}", answer.text);
+}
+
+/// Every `$ref` in a document.
+fn references(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| match (name.as_str(), value) {
+                ("$ref", Value::String(reference)) => vec![reference.clone()],
+                (_, value) => references(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
