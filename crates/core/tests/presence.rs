@@ -32,6 +32,28 @@ fn all_devices_of_a_user_are_one_member() {
     );
 }
 
+/// A client may close with a code of its own. It once got 1000 back, and was taken for gone at once.
+#[test]
+fn a_close_code_of_the_clients_own_comes_back_and_is_no_goodbye() {
+    check_with(
+        loud,
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open ann
+         ann: subscribe room
+         eve> joined room ann*1
+         ann> subscribed room A.0 replayed=0
+         ann closes 4321
+         ann> CLOSE 4321
+         ann> GONE
+         eve: presence #1 room
+         eve> presence #1 room users=2 connections=1 [ann*0 eve*1]
+         wait 12000
+         eve> left room ann*0",
+    );
+}
+
 /// A reload closes one connection and opens another a moment later: without a grace period every member's list
 /// flickers.
 #[test]

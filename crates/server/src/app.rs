@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use fanfare_dialect_native::NativeJson;
+use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -14,11 +14,12 @@ use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
 use crate::dialects::NamedDialect;
+use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
 
 /// The names of the dialects that this build speaks.
-pub const DIALECTS: &[&str] = &["native"];
+pub const DIALECTS: &[&str] = &["native", "native-protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
@@ -28,7 +29,14 @@ const RUNTIME_THREADS: usize = 2;
 
 /// The dialects that this build speaks.
 pub(crate) fn dialects() -> Vec<NamedDialect> {
-    vec![NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) }]
+    vec![
+        NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) },
+        NamedDialect {
+            name: "native-protobuf",
+            subprotocol: "fanfare.native.protobuf",
+            dialect: Arc::new(NativeProtobuf),
+        },
+    ]
 }
 
 fn node(config: &Config) -> io::Result<Node> {
@@ -90,8 +98,18 @@ async fn run(setup: Setup) -> io::Result<()> {
 }
 
 fn router(setup: &Setup, node: &Node) -> Router {
-    let mut router: Router = node.router();
-    if setup.config.demo {
+    let config = &setup.config;
+    let api = http_api::router(ApiState {
+        fanfare: node.fanfare().clone(),
+        keys: setup.keys.clone(),
+        message_bytes_max: config.limits.message_bytes_max,
+        history_page_max: config.limits.history_page_max,
+        body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
+        metrics: config.metrics,
+        is_ready: Arc::new(node.readiness()),
+    });
+    let mut router = node.router().merge(api);
+    if config.demo {
         router = router.merge(demo::router());
     }
     router

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_protocol::event::{ErrorEvent, Member, Members, Subscribed};
-use fanfare_protocol::{CloseCode, ConnectionId, Epoch, Event, Payload, Position, Publication, RequestId};
+use fanfare_protocol::{ConnectionId, Epoch, Event, Payload, Position, Publication, RequestId};
 
 /// Milliseconds of Unix time at which every bench begins; times are written relative to it.
 pub const UNIX_BEGIN_MS: u64 = 1_700_000_000_000;
@@ -83,9 +83,9 @@ impl LaneEncoder for PlainLane {
         }
     }
 
-    fn close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, _reason: &str, out: &mut Vec<u8>) {
         if !self.terse {
-            self.line(&format!("CLOSE {}", code.number()), out);
+            self.line(&format!("CLOSE {number}"), out);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Lanes: what makes two subscribers' bytes equal.
 
-use fanfare_protocol::{CloseCode, Event};
+use fanfare_protocol::Event;
 
 /// The index of a lane in the list that the shards were built with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,6 @@ pub trait LaneEncoder: Send {
     /// Appends the transport's own answer to a ping.
     fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>);
 
-    /// Appends the transport's own end of the connection.
-    fn close(&mut self, code: CloseCode, out: &mut Vec<u8>);
+    /// Appends the transport's own end of the connection: with a number, since a peer's own comes back to it.
+    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>);
 }

@@ -120,7 +120,7 @@ impl Shard {
             self.lanes.encode(lane, &Event::Disconnect { code, reconnect_after_ms }, &mut self.scratch);
         }
         if let Some(lane) = self.lanes.get(lane) {
-            lane.close(code, &mut self.scratch);
+            lane.close(code.number(), code.text(), &mut self.scratch);
         }
         session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
         session.phase = Phase::Closing;
@@ -162,15 +162,17 @@ impl Shard {
     fn peer_closed(&mut self, key: SessionKey, code: Option<u16>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         if session.phase == Phase::Open {
-            let code = code.and_then(CloseCode::from_number).unwrap_or(CloseCode::Normal);
-            self.counters.closed(Some(code));
+            // RFC 6455, section 5.5.1: the peer's own code comes back to it, be it one of ours or not.
+            let number = code.unwrap_or(CloseCode::Normal.number());
+            let known = CloseCode::from_number(number);
+            self.counters.closed(Some(known.unwrap_or(CloseCode::Normal)));
             self.scratch.clear();
             if let Some(lane) = self.lanes.get(session.opening.lane) {
-                lane.close(code, &mut self.scratch);
+                lane.close(number, known.map_or("", CloseCode::text), &mut self.scratch);
             }
             session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
-            // A page that is reloaded closes with 1001 as well: only 1000 means that the user goes.
-            self.leave_all(key, code == CloseCode::Normal);
+            // A page that is reloaded closes with 1001: only 1000, or no code, means that the user goes.
+            self.leave_all(key, known == Some(CloseCode::Normal));
         }
         self.over(key);
     }

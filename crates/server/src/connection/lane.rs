@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_core::ports::lane::LaneEncoder;
-use fanfare_protocol::{CloseCode, Dialect, Event, FrameKind};
+use fanfare_protocol::{Dialect, Event, FrameKind};
 use fanfare_wire::{OpCode, encode_close, encode_frame, encode_header};
 
 /// Frames a dialect's events (RFC 6455, section 5).
@@ -40,7 +40,7 @@ impl LaneEncoder for WebSocketLane {
         encode_frame(out, OpCode::Pong, payload);
     }
 
-    fn close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
-        encode_close(out, code.number(), code.text());
+    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
+        encode_close(out, number, reason);
     }
 }

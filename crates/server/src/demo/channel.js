@@ -13,6 +13,7 @@ const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 15_000;
 const QUIET_MS = 25_000;
 const ANSWER_MS = 8_000;
+const NOT_A_GOODBYE = 4999; // any code but 1000: whoever is cut off is still a member for a while
 
 export class Channel extends EventTarget {
   #url;
@@ -49,7 +50,7 @@ export class Channel extends EventTarget {
   }
 
   close(reason) {
-    this.#drop();
+    this.#drop(1000);
     this.#tell("state", { state: "closed", reason });
   }
 
@@ -159,14 +160,14 @@ export class Channel extends EventTarget {
     }, ms);
   }
 
-  #drop() {
+  #drop(code = NOT_A_GOODBYE) {
     clearTimeout(this.#timer);
     clearTimeout(this.#watch);
     const socket = this.#socket;
     this.#socket = null;
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    socket.close(code);
   }
 
   #say(message) {

@@ -29,16 +29,12 @@ export class Conversation {
 
   /** The room's past follows: a screen reader need not hear it all. */
   start(replayed) {
-    this.clear();
-    this.#list.setAttribute("aria-live", replayed > 0 ? "off" : "polite");
-    setTimeout(() => this.#list.setAttribute("aria-live", "polite"), 500);
-  }
-
-  clear() {
     this.#list.replaceChildren();
     this.#last = null;
     this.#missed = 0;
     this.#empty.hidden = false;
+    this.#scroll.setAttribute("aria-live", replayed > 0 ? "off" : "polite");
+    setTimeout(() => this.#scroll.setAttribute("aria-live", "polite"), 500);
   }
 
   /** What was missed follows. */

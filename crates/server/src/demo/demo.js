@@ -16,6 +16,7 @@ let me = "";
 let room = "";
 let ticking = 0;
 let unseen = 0;
+let reloaded = false; // whether what follows is history in place of what was missed
 
 // ---- the door
 
@@ -134,18 +135,22 @@ function subscribed({ recovered, replayed, cutMs, members, users }) {
   people.clear();
   members.forEach((member) => people.add(member.user));
   showPeople(users);
-  if (recovered === undefined) return conversation.start(replayed);
-  const seconds = Math.max(1, Math.round((cutMs ?? 0) / 1000));
-  if (recovered === false) {
-    conversation.clear();
-    return conversation.note("Too much was missed to fetch it piece by piece: the room's history was loaded again");
+  if (recovered === undefined) {
+    conversation.start(replayed);
+    if (reloaded) conversation.note("What was missed could not be replayed: the room's history was loaded again");
+    reloaded = false;
+  } else if (recovered) {
+    conversation.catchUp(Math.max(1, Math.round((cutMs ?? 0) / 1000)), replayed);
+  } else {
+    reloaded = true; // the channel asks for the history next
   }
-  conversation.catchUp(seconds, replayed);
 }
 
 function message(detail) {
   conversation.add(detail);
-  element("fact-position").textContent = `${channel.position.offset} of epoch ${channel.position.epoch}`;
+  const { offset, epoch } = channel.position;
+  element("fact-position").textContent = `${offset} of epoch ${epoch.slice(0, 6)}`;
+  element("fact-position").title = epoch;
   const sent = trips.get(detail.data?.nonce);
   if (sent !== undefined) {
     trips.delete(detail.data.nonce);

@@ -1,0 +1,20 @@
+// The Python package `websockets`, in the environment that scripts/setup.sh made.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { Server } from "../support/server.js";
+
+const PYTHON = fileURLToPath(new URL("../../.cache/venv/bin/python", import.meta.url));
+const SCENARIO = fileURLToPath(new URL("../python/scenario.py", import.meta.url));
+
+let server;
+before(async () => (server = await Server.start()));
+after(() => server?.dispose());
+
+test("python's websockets subscribes, publishes, errs and closes", async () => {
+  const { stdout } = await promisify(execFile)(PYTHON, [SCENARIO, `ws://127.0.0.1:${server.port}/ws`]);
+  assert.equal(stdout, "ok conversation\nok bad_input\nok closing\n");
+});
