@@ -70,6 +70,9 @@ pub struct Outbox {
     exempt_bytes: usize,
     /// How much of the first chunk is written.
     written: u32,
+    /// Whether something was refused. Nothing is taken after it but last words: the peer must not read a
+    /// stream with a hole in it.
+    refused: bool,
 }
 
 impl Outbox {
@@ -92,9 +95,12 @@ impl Outbox {
     /// the bound could never be delivered, however fast the peer reads.
     ///
     /// # Errors
-    /// When more than `bytes_max` would wait, even after giving up what may be given up.
+    /// When more than `bytes_max` would wait, even after giving up what may be given up, and ever after.
     pub fn push(&mut self, chunk: Chunk, bytes_max: usize) -> Result<Vec<Rc<Tag>>, Full> {
         let mut dropped = Vec::new();
+        if self.refused {
+            return Err(Full);
+        }
         if let Some(tag) = &chunk.tag
             && tag.keep_latest
             && tag.key.is_some()
@@ -113,13 +119,21 @@ impl Outbox {
                         dropped.push(tag);
                         return Ok(dropped);
                     }
-                    None => return Err(Full),
+                    None => {
+                        self.refused = true;
+                        return Err(Full);
+                    }
                 },
             }
         }
         self.bytes += room_for;
         self.chunks.push_back(chunk);
         Ok(dropped)
+    }
+
+    /// Whether something was refused, so that the connection has to end.
+    pub fn has_refused(&self) -> bool {
+        self.refused
     }
 
     /// Appends a chunk whatever its size: a replay, or the last words of a connection.

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fanfare_testkit::Checker;
 use world::World;
 
-const STEPS: usize = 500;
+const STEPS: usize = 1_000;
 
 fn run(seed: u64) -> World {
     let mut world = World::new(seed);
