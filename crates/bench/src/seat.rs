@@ -74,6 +74,8 @@ pub(crate) struct Seat {
     pub(crate) end: Option<End>,
     /// Set while it is not to read.
     pub(crate) stalled: bool,
+    /// The poller has said, and will not say again, that nothing comes after what is there.
+    pub(crate) hung_up: bool,
     /// Set while it waits to be flushed.
     pub(crate) dirty: bool,
     stage: Stage,
@@ -96,6 +98,7 @@ impl Seat {
             tally,
             end: None,
             stalled: false,
+            hung_up: false,
             dirty: false,
             out,
             stage: request.map_or(Stage::Plain, |request| Stage::Upgrading(Box::new(request))),
@@ -155,8 +158,9 @@ impl Seat {
             Ok(read_bytes) => {
                 buffer[..carried].copy_from_slice(&self.carry);
                 self.take_in(&buffer[..carried + read_bytes], ground);
-                // Less than was asked for means that the socket was empty.
-                if read_bytes == READ_BYTES && self.end.is_none() { Rest::More } else { Rest::Nothing }
+                // Less than was asked for means that the socket is empty; its end has yet to be read.
+                let more = read_bytes == READ_BYTES || self.hung_up;
+                if more && self.end.is_none() { Rest::More } else { Rest::Nothing }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Nothing,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Rest::More,

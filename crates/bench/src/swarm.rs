@@ -249,7 +249,8 @@ impl Swarm {
             if event.is_writable() {
                 seat.writable(&mut self.ground);
             }
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
+            seat.hung_up |= event.is_read_closed() || event.is_error();
+            if event.is_readable() || seat.hung_up {
                 Self::read(seat, event.token().0, &mut self.ground, &mut self.again);
             }
         }

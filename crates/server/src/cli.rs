@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood.
 
 mod api_client;
+mod bench;
 mod check;
 mod config_args;
 mod publish;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Args),
     /// Publish a message to a channel of a running server.
     Publish(publish::Args),
+    /// Load a server and measure what it does.
+    Bench(bench::Args),
 }
 
 /// Why a command failed.
@@ -89,6 +92,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> 
         Command::Serve(args) => serve::run(&args, program),
         Command::Check(args) => check::run(&args, program),
         Command::Publish(args) => publish::run(&args, program),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,7 +26,8 @@ impl Adapter for Fanfare {
         match message.strip_prefix(br#"{"type":""#) {
             Some(rest) if rest.starts_with(b"message\"") => hearing.delivered(message),
             Some(rest) if rest.starts_with(b"subscribed\"") => hearing.ready(),
-            Some(rest) if rest.starts_with(b"connected\"") => {}
+            // The Close frame that follows says whether this was in order.
+            Some(rest) if rest.starts_with(b"connected\"") || rest.starts_with(b"disconnect\"") => {}
             _ => hearing.refused(message),
         }
     }

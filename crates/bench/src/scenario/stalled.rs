@@ -15,7 +15,7 @@ use crate::swarm::{Place, Swarm};
 const PAYLOAD_BYTES: usize = 8 * 1024;
 const PER_SECOND: f64 = 25.0;
 /// The stalled ones' receive buffers are small for the same reason.
-const RECEIVE_BYTES: usize = 8 * 1024;
+const RECEIVE_BYTES: usize = 32 * 1024;
 /// The stalled ones read on one after the other over this time, so that some do so while the server still
 /// keeps their messages, some while it tells them that it has given up, and some after.
 const STALL: Duration = Duration::from_secs(20);

@@ -1,0 +1,18 @@
+//! `fanfare bench`: load a server and measure what it does.
+
+use super::Failure;
+
+/// What the load generator is told.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    bench: fanfare_bench::Args,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    match fanfare_bench::run(&args.bench) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Text("deliveries were lost, doubled or out of order".to_owned())),
+        Err(error) => Err(Failure::Text(error.to_string())),
+    }
+}

@@ -1,0 +1,183 @@
+//! The `fanfare` command as a shell sees it: what it prints and how it ends.
+
+// Helpers outside of test functions fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// A home directory that is gone afterwards.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fanfare-command-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The command with this home and an otherwise empty environment.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+        command.args(arguments).env_clear().env("HOME", &self.0).current_dir(&self.0).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.0.join(".local/share/fanfare/api.key")
+    }
+
+    fn serve(&self) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut said = String::new();
+        // The line with the command to publish is among the last.
+        while !said.contains("/api/publish") {
+            assert_ne!(output.read_line(&mut said).unwrap(), 0, "the server ended: {said}");
+        }
+        Server { process, output, said }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Server {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    said: String,
+}
+
+impl Server {
+    fn url(&self) -> &str {
+        self.said.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
+    }
+
+    /// Asks it to end, and returns how it did.
+    fn end(mut self) -> Option<i32> {
+        let kill = format!("kill -TERM {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let code = self.process.wait().unwrap().code();
+        self.output.read_to_string(&mut self.said).unwrap();
+        code
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ended already where the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn check_prints_what_is_in_force() {
+    let home = Home::new("check");
+    std::fs::write(home.0.join("f.toml"), "[limits]\nmessage_bytes_max = \"8KiB\"\n").unwrap();
+    let output = home.run(&["check", "--config", "f.toml", "--listen", "127.0.0.1:9", "--set", "shards=3"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+    assert!(
+        line("limits.message_bytes_max").contains("\"8KiB\"")
+            && line("limits.message").ends_with("# f.toml:2")
+    );
+    assert!(line("listen =").ends_with("# flag --listen") && line("shards =").ends_with("# flag --set"));
+    assert!(line("data_dir =").contains(".local/share/fanfare"));
+    assert!(!home.key_file().exists(), "looking changes nothing");
+}
+
+#[test]
+fn check_points_at_what_is_wrong() {
+    let home = Home::new("wrong");
+    std::fs::write(home.0.join("f.toml"), "shrads = 3\n").unwrap();
+    let output = home.run(&["check", "--config", "f.toml"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    let shown = text(&output.stderr);
+    assert!(shown.contains("f.toml:1:1") && shown.contains("did you mean \"shards\"?"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "colours are for terminals");
+    let output = home.run(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("insecure = true"), "{}", text(&output.stderr));
+    let output = home.run(&["check", "--config", "missing.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_reference_is_a_valid_file() {
+    let home = Home::new("reference");
+    let output = home.run(&["check", "--reference"]);
+    std::fs::write(home.0.join("all.toml"), &output.stdout).unwrap();
+    assert_eq!(home.run(&["check", "--config", "all.toml"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_is_not_understood_is_no_failure_but_misuse() {
+    let home = Home::new("usage");
+    for arguments in [
+        &[][..],
+        &["dance"],
+        &["serve", "--shards"],
+        &["publish", "room"],
+        &["publish", "room", "1", "--key", "k", "--tag", "novalue"],
+        &["check", "--set", "shards"],
+    ] {
+        let output = home.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+    }
+    for arguments in [&["--help"][..], &["--version"], &["serve", "--help"]] {
+        assert_eq!(home.run(arguments).status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_first_start_makes_a_key_that_publish_finds() {
+    let home = Home::new("start");
+    let server = home.serve();
+    let key = std::fs::read_to_string(home.key_file()).unwrap();
+    assert!(server.said.contains(key.trim()), "{}", server.said);
+    let publish = |arguments: &[&str]| {
+        let mut all = vec!["publish", "--url", server.url()];
+        all.extend(arguments);
+        home.run(&all)
+    };
+    let output = publish(&["room", "{\"text\": \"hello\"}", "--from", "ann", "--tag", "lang=en"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("{\"offset\":1,"), "{}", text(&output.stdout));
+    let output = publish(&["", "1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("invalid_channel"), "{}", text(&output.stderr));
+    let output = publish(&["room", "1", "--key", "a-wrong-key"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("unauthorized"), "{}", text(&output.stderr));
+    assert_eq!(server.end(), Some(0));
+    let again = home.serve();
+    assert!(!again.said.contains(key.trim()), "{}", again.said);
+    assert_eq!(again.end(), Some(0));
+}
+
+#[test]
+fn publish_says_when_nobody_listens() {
+    let home = Home::new("alone");
+    let output =
+        home.run(&["publish", "room", "1", "--url", "http://127.0.0.1:1", "--key", "a-key-of-some-length"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is the server running?"), "{}", text(&output.stderr));
+    let output = home.run(&["publish", "room", "1", "--url", "http://127.0.0.1:1"]);
+    assert!(text(&output.stderr).contains("FANFARE_KEY"), "{}", text(&output.stderr));
+    assert!(!Path::new(&home.key_file()).exists());
+}
