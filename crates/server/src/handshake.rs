@@ -70,7 +70,10 @@ impl Door {
         let (head, _) = request.into_parts();
         let agreed = match self.agree(&head, dialect, address).await {
             Ok(agreed) => agreed,
-            Err(refusal) => return refused(&refusal),
+            Err(refusal) => {
+                self.admission.refused(refusal.code);
+                return refused(&refusal);
+            }
         };
         let Some(on_upgrade) = on_upgrade else {
             return refused(&ErrorCode::BadHandshake.into());
