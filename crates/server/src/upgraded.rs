@@ -8,11 +8,19 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
 use crate::connection::stream::Stream;
+use crate::listen::socket::HttpSocket;
 
 /// Waits for the 101 to be written; gives the stream and what the client sent behind its request.
 pub(crate) async fn take(on_upgrade: OnUpgrade) -> io::Result<(Stream, Vec<u8>)> {
     let upgraded = on_upgrade.await.map_err(io::Error::other)?;
     // Our own listener serves HTTP/1.1 by hyper itself; `axum::serve` wraps the stream once more.
+    let upgraded = match upgraded.downcast::<TokioIo<HttpSocket>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner().into_stream();
+            return tcp(stream.ok_or(io::ErrorKind::NotConnected)?, &parts.read_buf);
+        }
+        Err(upgraded) => upgraded,
+    };
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return tcp(parts.io.into_inner(), &parts.read_buf),
         Err(upgraded) => upgraded,
