@@ -3,9 +3,6 @@
 use std::panic;
 use std::sync::{Mutex, Once, PoisonError};
 
-/// What a handler says that panics because a test wants it to.
-pub(crate) const ON_PURPOSE: &str = "on purpose";
-
 static HOOK: Once = Once::new();
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod frames;
 pub(crate) mod neighbour;
 pub(crate) mod node;
+pub(crate) mod process;
 pub(crate) mod raw;
 
 use std::future::Future;

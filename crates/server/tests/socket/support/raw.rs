@@ -42,7 +42,12 @@ impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self::over(stream))
+    }
+
+    /// A connection that is made already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
     }
 
     /// Connects and shakes hands.
@@ -79,7 +84,7 @@ impl Raw {
 impl<S: AsyncRead + Unpin> Raw<S> {
     /// Reads once; false at the end of the stream.
     async fn more(&mut self) -> Outcome<bool> {
-        let mut bytes = [0; 16 * 1024];
+        let mut bytes = vec![0; 16 * 1024];
         match within("the server to say something", self.stream.read(&mut bytes)).await? {
             Ok(0) => Ok(false),
             Ok(count) => {
