@@ -68,6 +68,8 @@ fn the_simulation_meets_what_it_is_for() {
         "overloaded",
         "again",
         "not_subscribed",
+        "lagged soft:f",
+        "lagged last:g",
         "filter=t:1",
     ] {
         assert!(seen.contains(wanted), "no run of ten had: {wanted}");

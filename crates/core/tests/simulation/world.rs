@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fanfare_core::namespace::OutboxPolicy;
 use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
 use fanfare_protocol::command::HistoryRange;
 use fanfare_testkit::bench::opening;
@@ -13,7 +14,9 @@ use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
 
 /// Channels with different settings; see [`setup`].
-const CHANNELS: [&str; 5] = ["long:a", "long:b", "short:c", "bare:d", "loud:e"];
+const CHANNELS: [&str; 7] = ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g"];
+/// The channel whose joins and leaves are watched.
+const LOUD: &str = "loud:e";
 const CLIENTS: u32 = 6;
 const LONG_SIZE: u32 = 40;
 
@@ -25,6 +28,8 @@ fn setup(seed: u64) -> Setup {
     setup.namespace("long", |n| n.history_size = LONG_SIZE);
     setup.namespace("short", |n| (n.history_size, n.history_ttl_ms) = (6, 3_000));
     setup.namespace("bare", |n| (n.history_size, n.presence) = (0, false));
+    setup.namespace("soft", |n| n.outbox_policy = OutboxPolicy::DropOldest);
+    setup.namespace("last", |n| n.outbox_policy = OutboxPolicy::KeepLatest);
     setup.namespace("loud", |n| (n.join_leave, n.replay_on_subscribe) = (true, 1));
     setup
 }
@@ -196,7 +201,8 @@ impl World {
         record.by(self.actors[actor].connection).key = key;
         let echo = if echo { " echo" } else { "" };
         let key = key.map(|key| format!(" idem={key}")).unwrap_or_default();
-        self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}"));
+        let latest = if payload % 5 < 3 { format!(" key=k{}", payload % 5) } else { String::new() };
+        self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}{latest}"));
     }
 
     fn pass(&mut self) {
@@ -271,8 +277,12 @@ impl World {
                 let record = &mut self.history.records[index];
                 (record.outcome, record.place, record.complete) = (Outcome::Ok, Some(place_of(place)), now);
             }
+            ["lagged", channel, count] => {
+                let count = number(count);
+                self.history.add(actor as u32, Operation::Lagged { count }, channel);
+            }
             ["error", id, code] => self.hear_error(actor, number(id), code),
-            ["joined" | "left", "loud:e", _] | ["disconnect" | "CLOSE", ..] => {}
+            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE", ..] => {}
             _ => panic!("an unexpected line: {line}"),
         }
     }
@@ -299,7 +309,8 @@ impl World {
         if !recovered {
             sub.position = Some(place);
         }
-        let operation = Operation::Subscribe { filter, since };
+        let lossy = channel.starts_with("soft") || channel.starts_with("last");
+        let operation = Operation::Subscribe { filter, since, lossy };
         let record = self.history.add(actor as u32, operation, channel);
         record.by(connection).at(place.epoch, place.offset).recovered = since.map(|_| recovered);
     }
