@@ -143,7 +143,7 @@ fn a_message_dropped_because_a_neighbour_is_ones_own_is_caught() {
 }
 
 /// Makes the reader's second subscription one that may lose messages, loses one, and tells of `told`.
-fn lose(records: &mut Vec<Record>, told: u64) {
+fn lose(records: &mut [Record], told: u64) {
     let recovery = find(records, |r| r.recovered == Some(true));
     if let Operation::Subscribe { lossy, .. } = &mut recovery.operation {
         *lossy = true;
