@@ -8,7 +8,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const BINARY =
+export const BINARY =
   process.env.FANFARE_BIN ?? path.join(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug", "fanfare");
 
 export const KEY = "the-end-to-end-tests-own-key";

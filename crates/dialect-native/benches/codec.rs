@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use fanfare_dialect_native::NativeJson;
+use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{
     ChannelName, Dialect, Epoch, Event, Incoming, Payload, Position, Publication, RequestId, UserId,
@@ -61,4 +61,14 @@ fn main() {
     bench("json_encode_message", || encode(&NativeJson, &Event::Message(&publication)));
     let published = Event::Published { id: Some(&id), position: publication.position, duplicate: false };
     bench("json_encode_published", || encode(&NativeJson, &published));
+    bench("protobuf_encode_message", || encode(&NativeProtobuf, &Event::Message(&publication)));
+    // number = 3, publish = { channel, data = { json } }
+    let json = br#"{"text":"hello, world","n":42}"#;
+    let (data, name) = (json.len() as u8, b"chat:lobby");
+    let mut binary = vec![8, 3, 0x42, data + 16, 0x0a, 10];
+    binary.extend(name);
+    binary.extend([0x12, data + 2, 0x0a, data]);
+    binary.extend(json);
+    assert!(NativeProtobuf.decode(Incoming::Binary(&binary), &limits).is_ok());
+    bench("protobuf_decode_publish_50b", || decode(&NativeProtobuf, Incoming::Binary(&binary)));
 }

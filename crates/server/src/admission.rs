@@ -1,5 +1,6 @@
-//! Who may come in: counts of connections per node, per address and per user.
+//! Who may come in: counts of connections per node, per address and per user; and how many could not.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,8 @@ pub(crate) struct Admission {
     counts: Mutex<Counts>,
     /// Told when the last seat is given back.
     emptied: Notify,
+    /// Handshakes that were refused. Changed by them, read at scrape.
+    refusals: Mutex<BTreeMap<ErrorCode, u64>>,
 }
 
 #[derive(Default)]
@@ -33,7 +36,12 @@ pub(crate) struct Seat {
 
 impl Admission {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, counts: Mutex::default(), emptied: Notify::new() })
+        Arc::new(Self {
+            limits,
+            counts: Mutex::default(),
+            emptied: Notify::new(),
+            refusals: Mutex::default(),
+        })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -69,6 +77,16 @@ impl Admission {
         }
         drop(counts);
         Ok(Seat { admission: self.clone(), ip, user })
+    }
+
+    /// Counts a handshake that was refused, for whatever reason.
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// Handshakes that were refused so far, by reason.
+    pub(crate) fn refusals(&self) -> BTreeMap<ErrorCode, u64> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until there are no connections.

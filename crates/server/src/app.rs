@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use fanfare_dialect_native::NativeJson;
+use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ use crate::listen;
 use crate::node::{Builder, Node};
 
 /// The names of the dialects that this build speaks.
-pub const DIALECTS: &[&str] = &["native"];
+pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
@@ -29,7 +29,14 @@ const RUNTIME_THREADS: usize = 2;
 
 /// The dialects that this build speaks.
 pub(crate) fn dialects() -> Vec<NamedDialect> {
-    vec![NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) }]
+    vec![
+        NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) },
+        NamedDialect {
+            name: "native.protobuf",
+            subprotocol: "fanfare.native.protobuf",
+            dialect: Arc::new(NativeProtobuf),
+        },
+    ]
 }
 
 fn node(config: &Config) -> io::Result<Node> {

@@ -14,6 +14,7 @@ use fanfare_protocol::publication::Labels;
 use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Payload, Position, UserId};
 use tokio::sync::oneshot;
 
+use crate::admission::Admission;
 use crate::app;
 use crate::dialects::Dialects;
 use crate::inbox::AllInboxes;
@@ -28,6 +29,7 @@ pub struct Fanfare {
     inboxes: AllInboxes,
     traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// A message to publish.
@@ -66,8 +68,9 @@ impl Fanfare {
         inboxes: AllInboxes,
         traffic: Arc<[Arc<SharedTraffic>]>,
         dialects: Dialects,
+        admission: Arc<Admission>,
     ) -> Self {
-        Self { broker, namespaces, inboxes, traffic, dialects }
+        Self { broker, namespaces, inboxes, traffic, dialects, admission }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.

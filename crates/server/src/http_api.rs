@@ -71,7 +71,7 @@ pub fn router(state: ApiState) -> Router {
     let state = Arc::new(state);
     let mut router = Router::new();
     for route in operations::routes() {
-        router = router.route(&route.path(), methods(&route));
+        router = router.route(&route.path(), methods(route));
     }
     router = router.merge(pages::router(state.metrics));
     router
@@ -83,39 +83,34 @@ pub fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
-fn methods(route: &Route) -> MethodRouter<Arc<ApiState>> {
-    let posted = route.clone();
-    let methods = axum::routing::post(async |state, request| post(state, posted, request).await);
-    if !route.get {
-        return methods;
-    }
-    let got = route.clone();
-    methods.get(async |state, request| get(state, got, request).await)
+fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {
+    let methods = axum::routing::post(move |state, request| post(state, route, request));
+    if route.get { methods.get(move |state, request| get(state, route, request)) } else { methods }
 }
 
-async fn post(State(state): State<Arc<ApiState>>, route: Route, request: Request) -> Response {
+async fn post(State(state): State<Arc<ApiState>>, route: &'static Route, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if let Err(error) = access::check(&state.keys, &head.headers) {
-        body::discard(body).await;
-        return log(&route, Err(error));
+        body::discard(&head.headers, body).await;
+        return log(route, Err(error));
     }
-    let bytes_max = state.body_bytes_max(&route);
+    let bytes_max = state.body_bytes_max(route);
     let result = match body::read(&head.headers, body, bytes_max, state.body_deadline).await {
         Ok(bytes) => (route.call)(state, bytes).await,
         Err(error) => Err(error),
     };
-    log(&route, result)
+    log(route, result)
 }
 
-async fn get(State(state): State<Arc<ApiState>>, route: Route, request: Request) -> Response {
+async fn get(State(state): State<Arc<ApiState>>, route: &'static Route, request: Request) -> Response {
     if let Err(error) = access::check(&state.keys, request.headers()) {
-        return log(&route, Err(error));
+        return log(route, Err(error));
     }
     let result = match query::to_json(request.uri().query().unwrap_or_default(), route.query) {
         Ok(bytes) => (route.call)(state, bytes).await,
         Err(error) => Err(error),
     };
-    log(&route, result)
+    log(route, result)
 }
 
 fn log(route: &Route, result: Result<operation::Answer, ApiError>) -> Response {

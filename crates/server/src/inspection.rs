@@ -108,6 +108,7 @@ impl Fanfare {
             node.bytes_out += traffic.bytes_out;
             node.writes += traffic.writes;
         }
+        node.refused = self.admission.refusals();
         node.inbox_waiting = self.inbox_waiting() as u64;
         if let Reply::Counts { users, history_bytes, .. } = self.ask(Request::Counts).await? {
             node.users = users as u64;

@@ -35,3 +35,8 @@ mod worker;
 
 pub use handle::Fanfare;
 pub use node::{Builder, Node};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

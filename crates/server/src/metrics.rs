@@ -26,6 +26,8 @@ pub struct NodeMetrics {
     pub opened: u64,
     /// Connections closed since the start, by the name of the close code; `abnormal` is without any.
     pub closed: BTreeMap<&'static str, u64>,
+    /// Handshakes refused since the start, by reason.
+    pub refused: BTreeMap<ErrorCode, u64>,
     /// Messages from clients.
     pub messages_in: u64,
     /// Copies of messages put into outboxes.
@@ -68,6 +70,7 @@ impl Default for NodeMetrics {
             connections: BTreeMap::new(),
             opened: 0,
             closed: BTreeMap::new(),
+            refused: BTreeMap::new(),
             messages_in: 0,
             messages_out: 0,
             bytes_in: 0,
@@ -94,6 +97,7 @@ impl NodeMetrics {
     pub fn add(&mut self, other: &NodeMetrics) {
         add_counts(&mut self.connections, &other.connections);
         add_counts(&mut self.closed, &other.closed);
+        add_counts(&mut self.refused, &other.refused);
         add_counts(&mut self.errors, &other.errors);
         self.opened += other.opened;
         self.messages_in += other.messages_in;

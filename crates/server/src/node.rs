@@ -208,13 +208,14 @@ impl Builder {
         let door = Door {
             dialects: dialects.clone(),
             default_dialect,
-            admission,
+            admission: admission.clone(),
             inboxes: inboxes.clone(),
             application,
             open_user_ids: self.open_user_ids,
             draining,
         };
-        let fanfare = Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects);
+        let fanfare =
+            Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects, admission);
         Ok(Node { fanfare, door, settings, threads, ticking })
     }
 }

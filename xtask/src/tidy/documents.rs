@@ -4,6 +4,11 @@ use std::path::Path;
 
 pub(crate) fn check(root: &Path, files: &[String]) -> Result<Vec<String>, String> {
     let mut problems = Vec::new();
+    for name in ["ARCHITECTURE.md", "README.md", "STYLE.md", "CHANGELOG.md"] {
+        if !files.iter().any(|path| path == name) {
+            problems.push(format!("{name} is missing"));
+        }
+    }
     for path in files.iter().filter(|path| path.ends_with(".md")) {
         let text = super::walk::read(root, path)?;
         for (index, line) in prose(&text) {
@@ -133,6 +138,7 @@ mod tests {
         let tree = Tree::new(name);
         tree.file("crates/core/src/session/mod.rs", "").file("crates/server/src/app.rs", "");
         tree.file("crates/dialect-native/src/decode.rs", "").file("spec/codes.json", "");
+        tree.file("ARCHITECTURE.md", "").file("README.md", "").file("STYLE.md", "").file("CHANGELOG.md", "");
         tree.file(document, text);
         super::check(tree.root(), &tree.files()).unwrap().len()
     }
@@ -146,6 +152,13 @@ mod tests {
             assert_eq!(problems_of("paths-bad", "ARCHITECTURE.md", bad), 1, "{bad}");
             assert_eq!(problems_of("paths-other", "NOTES.md", bad), 0, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_documents_that_a_newcomer_needs_are_there() {
+        let tree = Tree::new("documents-missing");
+        tree.file("README.md", "");
+        assert_eq!(super::check(tree.root(), &tree.files()).unwrap().len(), 3);
     }
 
     #[test]

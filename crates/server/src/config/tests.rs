@@ -234,3 +234,11 @@ fn every_bound_of_the_engine_can_be_set() {
     assert_eq!(rows("deadlines."), fields(format!("{:#?}", Deadlines::default())));
     assert_eq!(namespaces::SETTINGS.len(), fields(format!("{:#?}", Namespace::default())));
 }
+
+#[test]
+fn the_example_on_the_page_about_configuration_is_valid() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = loaded(example, &[], &[]).config;
+    assert_eq!(config.namespaces["prices"].replay_on_subscribe, 1);
+}

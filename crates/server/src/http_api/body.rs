@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_path_to_error::{Path, Segment};
@@ -31,13 +31,13 @@ pub(super) async fn read(
 ) -> Result<Bytes, ApiError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > bytes_max as u64) {
-        discard(body).await;
+        discard(headers, body).await;
         return Err(too_large(bytes_max));
     }
     let bytes = match tokio::time::timeout(deadline, gather(&mut body, bytes_max)).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(error)) => {
-            discard(body).await;
+            discard(headers, body).await;
             return Err(error);
         }
         Err(_) => return Err(ErrorCode::HandshakeTimeout.into()),
@@ -66,8 +66,11 @@ async fn gather(body: &mut Body, bytes_max: usize) -> Result<Bytes, ApiError> {
 }
 
 /// Reads a bounded rest of a body and forgets it: a connection that is closed with unread bytes is reset,
-/// and the answer is lost with it.
-pub(super) async fn discard(mut body: Body) {
+/// and the answer is lost with it. Who waits to be told to go on is not told, and sends nothing.
+pub(super) async fn discard(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
     let reading = async {
         let mut seen = 0;
         while let Some(Ok(frame)) = body.frame().await {

@@ -49,6 +49,11 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// Refuses `null` where it would mean something else than the caller thinks.
+pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'de>, D::Error> {
+    Cow::deserialize(deserializer).map(Some)
+}
+
 /// A member that has to be there.
 pub(super) fn required<T>(value: Option<T>, field: &str) -> Result<T, ApiError> {
     value.ok_or_else(|| ApiError::missing(field))

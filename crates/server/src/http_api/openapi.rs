@@ -22,7 +22,7 @@ const JSON: &str = "application/json";
 pub(super) fn document() -> OpenApi {
     let mut paths = PathsBuilder::new();
     for route in operations::routes() {
-        paths = paths.path(route.path(), operation(&route));
+        paths = paths.path(route.path(), operation(route));
     }
     for (path, about) in PAGES {
         paths = paths.path(path, page(path, about));
@@ -58,8 +58,11 @@ fn components() -> ComponentsBuilder {
 }
 
 fn operation(route: &Route) -> PathItem {
-    let body =
-        RequestBodyBuilder::new().content(JSON, content(&route.request.name)).required(Some(Required::True));
+    let needed = match (route.request.schema)() {
+        RefOr::T(Schema::Object(object)) if object.required.is_empty() => Required::False,
+        _ => Required::True,
+    };
+    let body = RequestBodyBuilder::new().content(JSON, content(&route.request.name)).required(Some(needed));
     let post = described(route).operation_id(Some(route.name)).request_body(Some(body.build()));
     let mut item = PathItemBuilder::new().operation(HttpMethod::Post, post);
     if route.get {

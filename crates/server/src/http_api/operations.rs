@@ -15,13 +15,19 @@ mod subscribe;
 mod unsubscribe;
 mod users;
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::operation::Route;
 
 /// Every operation there is.
-pub(super) fn routes() -> Vec<Route> {
+pub(super) fn routes() -> &'static [Route] {
+    &ROUTES
+}
+
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     vec![
         Route::of::<publish::Publish>(),
         Route::of::<broadcast::Broadcast>(),
@@ -38,7 +44,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::of::<disconnect::Disconnect>(),
         Route::of::<counts::Counts>(),
     ]
-}
+});
 
 /// The reply of an operation that has nothing to tell: it is on its way.
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,6 @@
 //! What is served without a key: life, readiness, metrics, and the document.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -52,9 +52,12 @@ async fn scrape(State(state): State<Arc<ApiState>>) -> Response {
     }
 }
 
+/// Written once: anyone may ask for it, as often as they like.
+static DOCUMENT: LazyLock<Option<String>> = LazyLock::new(|| openapi::document().to_json().ok());
+
 fn document() -> Response {
-    match openapi::document().to_json() {
-        Ok(text) => reply::json(StatusCode::OK, text),
-        Err(_) => ApiError::from(ErrorCode::Internal).respond(),
+    match &*DOCUMENT {
+        Some(text) => reply::json(StatusCode::OK, text.clone()),
+        None => ApiError::from(ErrorCode::Internal).respond(),
     }
 }

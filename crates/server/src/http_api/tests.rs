@@ -1,3 +1,5 @@
+use fanfare_protocol::ErrorCode;
+
 use super::operations::routes;
 use super::{openapi, pages};
 
@@ -14,4 +16,28 @@ fn every_route_is_in_the_document_and_nothing_else_is() {
         let item = &document.paths.paths[&route.path()];
         assert_eq!((item.post.is_some(), item.get.is_some()), (true, route.get), "{}", route.name);
     }
+}
+
+#[test]
+fn the_page_about_the_api_lists_every_operation_and_only_real_codes() {
+    let page = include_str!("../../../../docs/http-api.md");
+    let (operations, errors) = page.split_once("## Errors").unwrap();
+    for route in routes() {
+        let method = if route.get { " (GET) |" } else { "" };
+        assert!(operations.contains(&format!("`{}`{method}", route.name)), "{} is not there", route.name);
+    }
+    let rows: Vec<Vec<&str>> = errors.lines().map(|line| line.split('|').collect()).collect();
+    let mut codes = 0;
+    for row in rows.iter().filter(|row| row.len() == 5 && row[2].contains('`')) {
+        for name in row[2].split('`').filter(|name| name.contains('_') || name.len() > 3) {
+            let code = ErrorCode::ALL.iter().find(|code| code.as_str() == name);
+            assert_eq!(
+                code.map(|code| code.http_status().to_string()).as_deref(),
+                Some(row[1].trim()),
+                "{name}"
+            );
+            codes += 1;
+        }
+    }
+    assert!(codes > 15, "{codes}");
 }

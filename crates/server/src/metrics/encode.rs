@@ -52,6 +52,8 @@ impl Page<'_> {
         self.counter("connections_opened", "Connections opened", node.opened)?;
         let closed = node.closed.iter().map(|(code, count)| (*code, *count));
         self.counters("connections_closed", "Connections closed", "code", closed)?;
+        let refused = node.refused.iter().map(|(code, count)| (code.as_str(), *count));
+        self.counters("handshakes_refused", "Handshakes refused", "code", refused)?;
         self.gauge("subscriptions", "Subscriptions", node.subscriptions)?;
         self.gauge("channels", "Channels with subscribers", node.channels)?;
         self.gauge("users", "Users online", node.users)

@@ -71,11 +71,17 @@ async fn metrics_count_what_happened_and_name_nothing_a_client_chose() {
     ann.hear("message").await;
     ann.say(&json!({"type": "canary-type", "id": 1})).await;
     ann.hear("error").await;
+    let refused = server.request(Method::GET, "/ws?dialect=canary-dialect");
+    let refused = refused.header("connection", "upgrade").header("upgrade", "websocket");
+    let refused =
+        refused.header("sec-websocket-version", "13").header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert_eq!(server.finish(refused).await.code(), "unknown_dialect");
     let answer = server.finish(server.request(Method::GET, "/metrics")).await;
     assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
     for line in [
         "fanfare_connections{dialect=\"native\"} 2",
         "fanfare_connections_opened_total 2",
+        "fanfare_handshakes_refused_total{code=\"unknown_dialect\"} 1",
         "fanfare_subscriptions 2",
         "fanfare_channels 1",
         "fanfare_users 2",

@@ -72,6 +72,8 @@ async fn wrong_members_are_named() {
         ),
         ("broadcast", r#"{"room":"a"}"#.into(), "missing_field", json!("message")),
         ("broadcast", r#"{"room":"","message":1}"#.into(), "invalid_channel", json!("room")),
+        // A room that got lost on the way is not everyone.
+        ("broadcast", r#"{"room":null,"message":1}"#.into(), "invalid_field", json!("room")),
         ("send", r#"{"data":1}"#.into(), "missing_field", json!("user")),
         ("send", r#"{"user":"a","users":["b"],"data":1}"#.into(), "invalid_field", json!("user")),
         ("send", r#"{"users":[],"data":1}"#.into(), "invalid_field", json!("users")),

@@ -70,8 +70,7 @@ impl Operation for Batch {
         if operations.len() > OPERATIONS_MAX {
             return Err(ApiError::invalid("operations", &format!("a list of at most {OPERATIONS_MAX}")));
         }
-        let routes = routes();
-        let find = |name: &str| routes.iter().find(|route| route.in_batch && route.name == name);
+        let find = |name: &str| routes().iter().find(|route| route.in_batch && route.name == name);
         let one = |item: &RawValue| {
             let item = scope.body.slice_ref(item.get().as_bytes());
             let members: BTreeMap<Cow<'_, str>, &RawValue> = body::parse(&item)?;

@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::publish::PublishReply;
 use super::send::now_ms;
 use crate::handle::Message;
 use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
-use crate::http_api::fields::{self, Scope, Text, present};
+use crate::http_api::fields::{self, Scope, Text, given, present};
 use crate::http_api::operation::Operation;
 
 /// A message to a room, or without one to every connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct BroadcastRequest<'a> {
-    /// Which channel.
-    #[schema(value_type = String, required = false, example = "chat:lobby")]
+    /// Which channel. It may be left out, but not be `null`: a caller whose room got lost does not mean everyone.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false, example = "chat:lobby")]
     room: Text<'a>,
     /// Any JSON value.
     #[serde(borrow, default, deserialize_with = "present")]
@@ -33,9 +33,14 @@ pub(in crate::http_api) struct BroadcastRequest<'a> {
 /// Where the message stands in its room; empty without a room.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct BroadcastReply {
-    #[serde(flatten)]
-    #[schema(value_type = PublishReply)]
-    published: Option<PublishReply>,
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    offset: Option<u64>,
+    /// The life of the numbering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    epoch: Option<String>,
 }
 
 pub(in crate::http_api) struct Broadcast {
@@ -58,11 +63,12 @@ impl Operation for Broadcast {
 
     async fn perform(self, state: &Arc<ApiState>) -> Result<BroadcastReply, ApiError> {
         if let Some(room) = self.room {
-            let published = state.fanfare.publish(room, Message::new(self.message)).await?;
-            return Ok(BroadcastReply { published: Some(published.into()) });
+            let position = state.fanfare.publish(room, Message::new(self.message)).await?.position;
+            let (offset, epoch) = (Some(position.offset), Some(position.epoch.to_string()));
+            return Ok(BroadcastReply { offset, epoch });
         }
         let direct = Direct { from: None, data: self.message, timestamp_ms: now_ms() };
         state.fanfare.send(Target::Everyone, direct).await?;
-        Ok(BroadcastReply { published: None })
+        Ok(BroadcastReply { offset: None, epoch: None })
     }
 }

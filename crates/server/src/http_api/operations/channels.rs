@@ -24,7 +24,7 @@ pub(in crate::http_api) struct ChannelsRequest<'a> {
     #[schema(value_type = String, required = false, example = "chat:")]
     prefix: Text<'a>,
     /// Only names after this one: the last one of the page before.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     after: Text<'a>,
     /// At most so many.
     #[schema(value_type = u32, required = false, default = 100, maximum = 1000)]

@@ -22,10 +22,10 @@ const PAGE_MAX: u32 = 1000;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct ConnectionsRequest<'a> {
     /// Only this user's.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     user: Text<'a>,
     /// Only those subscribed to this channel.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     channel: Text<'a>,
     /// Only those after this one: the last one of the page before.
     #[schema(value_type = String, required = false)]

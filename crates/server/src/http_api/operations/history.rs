@@ -24,7 +24,7 @@ const PAGE_DEFAULT: u32 = 100;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct HistoryRequest<'a> {
     /// Which channel.
-    #[schema(value_type = String, required = true)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = true)]
     channel: Text<'a>,
     /// Messages after this place, or before it when reversed.
     #[serde(borrow)]

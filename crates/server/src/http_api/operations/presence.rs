@@ -20,7 +20,7 @@ use crate::http_api::reply::{self, Moment};
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct PresenceRequest<'a> {
     /// Which channel.
-    #[schema(value_type = String, required = true)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = true)]
     channel: Text<'a>,
 }
 

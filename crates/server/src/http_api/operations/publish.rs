@@ -20,7 +20,7 @@ use crate::http_api::operation::Operation;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct PublishRequest<'a> {
     /// Where to.
-    #[schema(value_type = String, required = true, example = "chat:lobby")]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = true, example = "chat:lobby")]
     channel: Text<'a>,
     /// Any JSON value; subscribers get it byte for byte.
     #[serde(borrow, default, deserialize_with = "present")]
@@ -30,16 +30,16 @@ pub(in crate::http_api) struct PublishRequest<'a> {
     #[schema(value_type = String, required = false)]
     binary: Text<'a>,
     /// The user in whose name; nobody's without.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     from: Text<'a>,
     /// Labels that subscriptions may filter by.
     #[schema(value_type = BTreeMap<String, String>, required = false)]
     tags: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
     /// Where only the latest is kept for slow subscribers: of what.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     key: Text<'a>,
     /// The first result under this key is the result of every repetition.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     idempotency_key: Text<'a>,
 }
 

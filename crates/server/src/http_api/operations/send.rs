@@ -21,13 +21,13 @@ use crate::http_api::operation::Operation;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct SendRequest<'a> {
     /// To every connection of this user.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     user: Text<'a>,
     /// To every connection of these users.
-    #[schema(value_type = Vec<String>, required = false, max_items = 1000)]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
     /// To every connection that has one of these roles.
-    #[schema(value_type = Vec<String>, required = false, max_items = 1000)]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
     roles: Option<Vec<Cow<'a, str>>>,
     /// To this connection.
     #[schema(value_type = String, required = false)]
@@ -40,7 +40,7 @@ pub(in crate::http_api) struct SendRequest<'a> {
     #[schema(value_type = String, required = false)]
     binary: Text<'a>,
     /// The user in whose name; nobody's without.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     from: Text<'a>,
 }
 

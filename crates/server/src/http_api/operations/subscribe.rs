@@ -19,19 +19,19 @@ use crate::http_api::operation::Operation;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct SubscribeRequest<'a> {
     /// Every connection of this user.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     user: Text<'a>,
     /// Every connection of these users.
-    #[schema(value_type = Vec<String>, required = false, max_items = 1000)]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
     /// This connection.
     #[schema(value_type = String, required = false)]
     connection: Text<'a>,
     /// Which channel.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     channel: Text<'a>,
     /// Which pattern.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     pattern: Text<'a>,
 }
 

@@ -20,7 +20,7 @@ use crate::http_api::reply::Moment;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct UsersRequest<'a> {
     /// Their ids.
-    #[schema(value_type = Vec<String>, required = true, max_items = 1000)]
+    #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
 }
 

@@ -1,0 +1,12 @@
+//! Binary messages: each is a command or a refusal, and what comes of it can be told to clients of either encoding.
+
+#![no_main]
+
+#[path = "support/native.rs"]
+mod native;
+
+use fanfare_dialect_native::NativeProtobuf;
+use fanfare_protocol::Incoming;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| native::check(&NativeProtobuf, Incoming::Binary(bytes)));
