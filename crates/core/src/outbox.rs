@@ -8,15 +8,18 @@ use fanfare_protocol::ChannelName;
 
 use crate::namespace::OutboxPolicy;
 
+/// No chunk is that large.
+const EXEMPT: u32 = 1 << 31;
+
 /// Whole frames, shared by every outbox that they wait in.
 #[derive(Debug, Clone)]
 pub struct Chunk {
     bytes: Rc<[u8]>,
     start: u32,
+    /// The top bit says whether the outbox's bound does not hold for it: a flag of its own would make every entry
+    /// of every outbox a quarter larger.
     end: u32,
     tag: Option<Rc<Tag>>,
-    /// Whether the outbox's bound does not hold for it.
-    exempt: bool,
 }
 
 /// Marks a chunk as one that may be given up, and of which channel.
@@ -34,12 +37,12 @@ impl Chunk {
     /// All of the bytes.
     pub fn whole(bytes: Rc<[u8]>) -> Self {
         let end = bytes.len() as u32;
-        Self { bytes, start: 0, end, tag: None, exempt: false }
+        Self { bytes, start: 0, end, tag: None }
     }
 
     /// A part of the bytes.
     pub fn part(bytes: Rc<[u8]>, start: u32, end: u32) -> Self {
-        Self { bytes, start, end, tag: None, exempt: false }
+        Self { bytes, start, end, tag: None }
     }
 
     /// The same, but it may be given up when the outbox is full.
@@ -49,11 +52,15 @@ impl Chunk {
     }
 
     fn len(&self) -> usize {
-        (self.end - self.start) as usize
+        (self.end & !EXEMPT) as usize - self.start as usize
+    }
+
+    fn is_exempt(&self) -> bool {
+        self.end & EXEMPT != 0
     }
 
     fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start as usize..self.end as usize]
+        &self.bytes[self.start as usize..(self.end & !EXEMPT) as usize]
     }
 }
 
@@ -70,6 +77,9 @@ pub struct Outbox {
     exempt_bytes: usize,
     /// How much of the first chunk is written.
     written: u32,
+    /// Whether something was refused. Nothing is taken after it but last words: the peer must not read a
+    /// stream with a hole in it.
+    refused: bool,
 }
 
 impl Outbox {
@@ -92,9 +102,12 @@ impl Outbox {
     /// the bound could never be delivered, however fast the peer reads.
     ///
     /// # Errors
-    /// When more than `bytes_max` would wait, even after giving up what may be given up.
+    /// When more than `bytes_max` would wait, even after giving up what may be given up, and ever after.
     pub fn push(&mut self, chunk: Chunk, bytes_max: usize) -> Result<Vec<Rc<Tag>>, Full> {
         let mut dropped = Vec::new();
+        if self.refused {
+            return Err(Full);
+        }
         if let Some(tag) = &chunk.tag
             && tag.keep_latest
             && tag.key.is_some()
@@ -113,7 +126,10 @@ impl Outbox {
                         dropped.push(tag);
                         return Ok(dropped);
                     }
-                    None => return Err(Full),
+                    None => {
+                        self.refused = true;
+                        return Err(Full);
+                    }
                 },
             }
         }
@@ -122,12 +138,17 @@ impl Outbox {
         Ok(dropped)
     }
 
+    /// Whether something was refused, so that the connection has to end.
+    pub fn has_refused(&self) -> bool {
+        self.refused
+    }
+
     /// Appends a chunk whatever its size: a replay, or the last words of a connection.
     pub fn push_exempt(&mut self, mut chunk: Chunk) {
         if chunk.len() == 0 {
             return;
         }
-        chunk.exempt = true;
+        chunk.end |= EXEMPT;
         self.bytes += chunk.len();
         self.exempt_bytes += chunk.len();
         self.chunks.push_back(chunk);
@@ -160,8 +181,7 @@ impl Outbox {
     pub fn clear_unwritten(&mut self) {
         self.chunks.truncate(self.first_droppable());
         self.bytes = self.chunks.iter().map(Chunk::len).sum::<usize>() - self.written as usize;
-        self.exempt_bytes =
-            if self.chunks.front().is_some_and(|first| first.exempt) { self.bytes } else { 0 };
+        self.exempt_bytes = if self.chunks.front().is_some_and(Chunk::is_exempt) { self.bytes } else { 0 };
     }
 
     /// What to write next: fills `slices` and says how many it filled.
@@ -180,7 +200,7 @@ impl Outbox {
         self.bytes -= written;
         while let Some(first) = self.chunks.front() {
             let rest = first.len() - self.written as usize;
-            if first.exempt {
+            if first.is_exempt() {
                 self.exempt_bytes = self.exempt_bytes.saturating_sub(written.min(rest));
             }
             if written < rest {

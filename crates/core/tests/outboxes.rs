@@ -343,6 +343,34 @@ fn a_message_larger_than_the_outbox_passes_an_empty_one() {
     );
 }
 
+/// An outbox that had refused something took what was smaller a moment later. When the session was then closed for
+/// another reason, its client read a stream with a hole in it, and went on from behind the hole.
+#[test]
+fn nothing_follows_what_had_no_room() {
+    let mut setup = Setup::default();
+    small(&mut setup);
+    let mut bench = Bench::new(&setup);
+    bench.run("open ann silent\nann blocks\nhold");
+    let ping = |id: &str| {
+        let id = (!id.is_empty()).then(|| fanfare_protocol::RequestId::Text(id.into()));
+        Ok(fanfare_protocol::Command::Ping { id })
+    };
+    for id in [&FORTY[..35], &FORTY[..35], &FORTY[..35], ""] {
+        bench.command(0, ping(id));
+    }
+    bench.deliver_instruction(0, fanfare_protocol::CloseCode::Disconnected);
+    let id = &FORTY[..35];
+    bench.run(&format!(
+        "ann reads
+         ann> pong #{id}
+         ann> pong #{id}
+         ann> disconnect 4000
+         ann> CLOSE 4000
+         release"
+    ));
+    bench.end();
+}
+
 /// A lane without a form for closes left an empty chunk in the outbox, which no write could ever take out.
 #[test]
 fn a_lane_without_a_form_for_closes_can_be_closed() {

@@ -19,7 +19,7 @@ use crate::listen;
 use crate::node::{Builder, Node};
 
 /// The names of the dialects that this build speaks.
-pub const DIALECTS: &[&str] = &["native", "native-protobuf"];
+pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
@@ -32,7 +32,7 @@ pub(crate) fn dialects() -> Vec<NamedDialect> {
     vec![
         NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) },
         NamedDialect {
-            name: "native-protobuf",
+            name: "native.protobuf",
             subprotocol: "fanfare.native.protobuf",
             dialect: Arc::new(NativeProtobuf),
         },

@@ -8,9 +8,9 @@ use fanfare_protocol::Dialect;
 /// A dialect under the names it is chosen by.
 #[derive(Clone)]
 pub struct NamedDialect {
-    /// As in `/ws/NAME` and `?dialect=NAME`, and in metrics.
+    /// As in `/ws/NAME`, `?dialect=NAME` and `Sec-WebSocket-Protocol: fanfare.NAME`, and in metrics.
     pub name: &'static str,
-    /// As in `Sec-WebSocket-Protocol`.
+    /// Another subprotocol that stands for it; the same as the first where there is none.
     pub subprotocol: &'static str,
     /// The dialect itself.
     pub dialect: Arc<dyn Dialect>,
@@ -34,10 +34,12 @@ impl Dialects {
     }
 
     /// The first of the offered subprotocols that is spoken here.
-    pub(crate) fn by_subprotocol(&self, offered: &[String]) -> Option<(Lane, &'static str)> {
+    pub(crate) fn by_subprotocol(&self, offered: &[String]) -> Option<(Lane, String)> {
         offered.iter().find_map(|offer| {
-            let index = self.0.iter().position(|dialect| dialect.subprotocol == offer)?;
-            Some((Lane(index as u8), self.0[index].subprotocol))
+            let name = offer.strip_prefix("fanfare.");
+            let spoken = |dialect: &NamedDialect| dialect.subprotocol == offer || name == Some(dialect.name);
+            let index = self.0.iter().position(spoken)?;
+            Some((Lane(index as u8), offer.clone()))
         })
     }
 }

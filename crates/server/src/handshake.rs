@@ -53,7 +53,7 @@ impl From<ErrorCode> for Refusal {
 struct Agreed {
     accept_key: String,
     lane: Lane,
-    subprotocol: Option<&'static str>,
+    subprotocol: Option<String>,
     identity: Identity,
     seat: Seat,
 }
@@ -94,7 +94,7 @@ impl Door {
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        switching(&accept_key, subprotocol)
+        switching(&accept_key, subprotocol.as_deref())
     }
 
     async fn agree(
@@ -120,7 +120,7 @@ impl Door {
     }
 
     /// The subprotocol decides, then the path or query, then the default.
-    fn lane(&self, offered: &[String], named: Option<&str>) -> Result<(Lane, Option<&'static str>), Refusal> {
+    fn lane(&self, offered: &[String], named: Option<&str>) -> Result<(Lane, Option<String>), Refusal> {
         if let Some((lane, subprotocol)) = self.dialects.by_subprotocol(offered) {
             return Ok((lane, Some(subprotocol)));
         }
@@ -194,7 +194,7 @@ fn refusal_of(refusal: wire::Refusal) -> Refusal {
     Refusal { code, text: refusal.text().to_owned() }
 }
 
-fn switching(accept_key: &str, subprotocol: Option<&'static str>) -> Response<Body> {
+fn switching(accept_key: &str, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -203,8 +203,8 @@ fn switching(accept_key: &str, subprotocol: Option<&'static str>) -> Response<Bo
     if let Ok(key) = HeaderValue::from_str(accept_key) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
     }
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fanfare_core::memory::Memory;
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
-use fanfare_core::ports::broker::{Broker, Delivery, Inboxes, Reply, ReplyTo, Request, ShardId};
+use fanfare_core::ports::broker::{
+    Broker, Delivery, Inboxes, Instruction, Reply, ReplyTo, Request, ShardId, Target,
+};
 use fanfare_core::ports::lane::{Lane, LaneEncoder};
 use fanfare_core::session::{Ending, Opening, Phase};
 use fanfare_core::shard::{Census, Settings, Shard};
-use fanfare_protocol::{Command, Rejection, UserId};
+use fanfare_protocol::{CloseCode, Command, Rejection, UserId};
 
 use crate::application::ScriptedApplication;
 use crate::client::Client;
@@ -260,6 +262,13 @@ impl Bench {
         true
     }
 
+    /// The backend closes every connection of a shard, which hears of it now.
+    pub fn deliver_instruction(&mut self, shard: usize, code: CloseCode) {
+        let instruction = Delivery::Instruct(Target::Everyone, Instruction::Disconnect(code));
+        let unix_ms = UNIX_BEGIN_MS + self.now_ms();
+        self.shards[shard].deliver(instruction, unix_ms);
+    }
+
     /// One turn of a shard, as its thread makes it, apart from deliveries that are held.
     pub fn turn(&mut self, shard: usize) {
         let now_ms = self.now_ms();
@@ -296,7 +305,7 @@ impl Bench {
     }
 
     /// Clients that are not silent answer pings and closes as soon as these are the last thing that came.
-    fn answer_pings(&mut self) {
+    pub fn answer_pings(&mut self) {
         for index in 0..self.clients.len() {
             let client = &mut self.clients[index];
             let Client { shard, key: Some(key), silent: false, unfinished, .. } = *client else { continue };

@@ -23,7 +23,9 @@
 
 pub mod application;
 pub mod bench;
+pub mod checker;
 pub mod client;
+pub mod history;
 pub mod inboxes;
 pub mod lane;
 pub mod rng;
@@ -31,4 +33,5 @@ pub mod run;
 pub mod script;
 
 pub use bench::{Bench, Setup};
+pub use checker::Checker;
 pub use run::{check, check_with};

@@ -271,7 +271,7 @@ impl Shard {
     /// Tells one session several things that were bounded before; the outbox's own bound does not hold.
     pub(crate) fn send_exempt<'a>(&mut self, key: SessionKey, events: impl Iterator<Item = Event<'a>>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
-        if session.phase != Phase::Open {
+        if session.phase != Phase::Open || session.outbox.has_refused() {
             return;
         }
         self.scratch.clear();
