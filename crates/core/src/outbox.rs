@@ -8,15 +8,18 @@ use fanfare_protocol::ChannelName;
 
 use crate::namespace::OutboxPolicy;
 
+/// No chunk is that large.
+const EXEMPT: u32 = 1 << 31;
+
 /// Whole frames, shared by every outbox that they wait in.
 #[derive(Debug, Clone)]
 pub struct Chunk {
     bytes: Rc<[u8]>,
     start: u32,
+    /// The top bit says whether the outbox's bound does not hold for it: a flag of its own would make every entry
+    /// of every outbox a quarter larger.
     end: u32,
     tag: Option<Rc<Tag>>,
-    /// Whether the outbox's bound does not hold for it.
-    exempt: bool,
 }
 
 /// Marks a chunk as one that may be given up, and of which channel.
@@ -34,12 +37,12 @@ impl Chunk {
     /// All of the bytes.
     pub fn whole(bytes: Rc<[u8]>) -> Self {
         let end = bytes.len() as u32;
-        Self { bytes, start: 0, end, tag: None, exempt: false }
+        Self { bytes, start: 0, end, tag: None }
     }
 
     /// A part of the bytes.
     pub fn part(bytes: Rc<[u8]>, start: u32, end: u32) -> Self {
-        Self { bytes, start, end, tag: None, exempt: false }
+        Self { bytes, start, end, tag: None }
     }
 
     /// The same, but it may be given up when the outbox is full.
@@ -49,11 +52,15 @@ impl Chunk {
     }
 
     fn len(&self) -> usize {
-        (self.end - self.start) as usize
+        (self.end & !EXEMPT) as usize - self.start as usize
+    }
+
+    fn is_exempt(&self) -> bool {
+        self.end & EXEMPT != 0
     }
 
     fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start as usize..self.end as usize]
+        &self.bytes[self.start as usize..(self.end & !EXEMPT) as usize]
     }
 }
 
@@ -141,7 +148,7 @@ impl Outbox {
         if chunk.len() == 0 {
             return;
         }
-        chunk.exempt = true;
+        chunk.end |= EXEMPT;
         self.bytes += chunk.len();
         self.exempt_bytes += chunk.len();
         self.chunks.push_back(chunk);
@@ -174,8 +181,7 @@ impl Outbox {
     pub fn clear_unwritten(&mut self) {
         self.chunks.truncate(self.first_droppable());
         self.bytes = self.chunks.iter().map(Chunk::len).sum::<usize>() - self.written as usize;
-        self.exempt_bytes =
-            if self.chunks.front().is_some_and(|first| first.exempt) { self.bytes } else { 0 };
+        self.exempt_bytes = if self.chunks.front().is_some_and(Chunk::is_exempt) { self.bytes } else { 0 };
     }
 
     /// What to write next: fills `slices` and says how many it filled.
@@ -194,7 +200,7 @@ impl Outbox {
         self.bytes -= written;
         while let Some(first) = self.chunks.front() {
             let rest = first.len() - self.written as usize;
-            if first.exempt {
+            if first.is_exempt() {
                 self.exempt_bytes = self.exempt_bytes.saturating_sub(written.min(rest));
             }
             if written < rest {

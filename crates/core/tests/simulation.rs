@@ -3,6 +3,8 @@
 //!
 //! `FANFARE_SEEDS=10000` is the nightly form; `FANFARE_SEED=7` runs one seed and prints its trace.
 
+#[path = "simulation/members.rs"]
+mod members;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -57,7 +59,7 @@ fn the_same_seed_gives_the_same_trace() {
 #[test]
 fn the_simulation_meets_what_it_is_for() {
     let mut seen = String::new();
-    (0..10).for_each(|seed| seen += &run(seed).trace);
+    (0..40).for_each(|seed| seen += &run(seed).trace);
     for wanted in [
         "recovered=true replayed=0",
         "recovered=true replayed=5",
@@ -68,8 +70,10 @@ fn the_simulation_meets_what_it_is_for() {
         "overloaded",
         "again",
         "not_subscribed",
+        "lagged soft:f",
+        "lagged last:g",
         "filter=t:1",
     ] {
-        assert!(seen.contains(wanted), "no run of ten had: {wanted}");
+        assert!(seen.contains(wanted), "no run of forty had: {wanted}");
     }
 }

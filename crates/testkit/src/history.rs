@@ -36,6 +36,13 @@ pub enum Operation {
         filter: Option<u64>,
         /// Where the client had been.
         since: Option<Place>,
+        /// Whether messages may be given up, as long as the client is told how many.
+        lossy: bool,
+    },
+    /// A lossy subscription was told that it had lost so many.
+    Lagged {
+        /// How many.
+        count: u64,
     },
     /// A subscription got a message.
     Deliver,

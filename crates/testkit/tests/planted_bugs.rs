@@ -9,7 +9,7 @@ const FILTERED: u32 = 2;
 const SENDER: u32 = 3;
 
 fn subscribe(filter: Option<u64>, since: Option<Place>) -> Operation {
-    Operation::Subscribe { filter, since }
+    Operation::Subscribe { filter, since, lossy: false }
 }
 
 /// Ten messages with tags 0 and 1 in turn; one reader is cut after the fifth and recovers, one filters for tag 1,
@@ -140,6 +140,29 @@ fn a_message_dropped_by_a_filter_that_passes_it_is_caught() {
 #[test]
 fn a_message_dropped_because_a_neighbour_is_ones_own_is_caught() {
     check(4, |records| _ = records.remove(delivery(records, SENDER, 8)));
+}
+
+/// Makes the reader's second subscription one that may lose messages, loses one, and tells of `told`.
+fn lose(records: &mut [Record], told: u64) {
+    let recovery = find(records, |r| r.recovered == Some(true));
+    if let Operation::Subscribe { lossy, .. } = &mut recovery.operation {
+        *lossy = true;
+    }
+    let index = delivery(records, READER, 9);
+    records[index].operation = Operation::Lagged { count: told };
+}
+
+#[test]
+fn a_message_given_up_is_no_bug_where_it_is_allowed_and_told() {
+    let mut history = good();
+    lose(&mut history.records, 1);
+    assert_eq!(Checker::judge(&history), []);
+}
+
+#[test]
+fn a_message_given_up_and_not_told_of_is_caught() {
+    check(4, |records| lose(records, 0));
+    check(4, |records| lose(records, 2));
 }
 
 #[test]

@@ -36,7 +36,7 @@ const TABLE: &[Row] = &[
     row(
         "fanfare-client",
         &["fanfare-wire", "fanfare-protocol"],
-        Some(&["bytes", "serde", "serde_json", "tokio", "getrandom", "httparse"]),
+        Some(&["base64", "bytes", "futures-core", "getrandom", "serde", "serde_json", "tokio"]),
     ),
     row("fanfare-testkit", &["fanfare-wire", "fanfare-protocol", "fanfare-core", "fanfare-client"], None),
     row("fanfare-sim", &["fanfare-protocol", "fanfare-core", "fanfare-testkit"], None),

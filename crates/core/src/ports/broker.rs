@@ -81,7 +81,8 @@ pub enum Request {
     Publish(Publish),
     /// A connection joins a channel.
     Subscribe(Subscribe),
-    /// A connection leaves a channel. Follows every `Subscribe` exactly once, also an unanswered one.
+    /// A connection leaves a channel. Follows every `Subscribe` exactly once, also an unanswered one, but not
+    /// one that was answered with a failure.
     Unsubscribe {
         /// The shard of the connection.
         shard: ShardId,
@@ -92,9 +93,9 @@ pub enum Request {
         /// Whether the user said so, so that there is no grace period.
         deliberate: bool,
     },
-    /// A shard has its first connection that listens to a pattern.
+    /// One more of a shard's connections listens to a pattern.
     Listen(ShardId, ChannelPattern),
-    /// A shard has none any more.
+    /// One of them no longer does. Follows every `Listen` exactly once.
     Unlisten(ShardId, ChannelPattern),
     /// Past messages.
     History {
@@ -112,7 +113,7 @@ pub enum Request {
     },
     /// A message to everyone, users or roles, on every node.
     Direct(Target, Arc<Direct>),
-    /// Something to be done with connections, on every node. Answered with the number reached on this node.
+    /// Something to be done with connections, on every node.
     Instruct(Target, Instruction),
     /// A user's connection opened.
     UserOpened(UserId),

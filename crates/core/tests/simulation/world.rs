@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fanfare_core::namespace::OutboxPolicy;
 use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
 use fanfare_protocol::command::HistoryRange;
 use fanfare_testkit::bench::opening;
@@ -12,10 +13,15 @@ use fanfare_testkit::rng::Rng;
 use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
 
+use crate::members::Members;
+
 /// Channels with different settings; see [`setup`].
-const CHANNELS: [&str; 5] = ["long:a", "long:b", "short:c", "bare:d", "loud:e"];
+const CHANNELS: [&str; 7] = ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g"];
+/// The channel whose joins and leaves are watched.
+const LOUD: &str = "loud:e";
 const CLIENTS: u32 = 6;
 const LONG_SIZE: u32 = 40;
+const GRACE_MS: u64 = 2_000;
 
 fn setup(seed: u64) -> Setup {
     let mut setup = Setup { shards: 3, seed, ..Setup::default() };
@@ -25,7 +31,12 @@ fn setup(seed: u64) -> Setup {
     setup.namespace("long", |n| n.history_size = LONG_SIZE);
     setup.namespace("short", |n| (n.history_size, n.history_ttl_ms) = (6, 3_000));
     setup.namespace("bare", |n| (n.history_size, n.presence) = (0, false));
-    setup.namespace("loud", |n| (n.join_leave, n.replay_on_subscribe) = (true, 1));
+    setup.namespace("soft", |n| n.outbox_policy = OutboxPolicy::DropOldest);
+    setup.namespace("last", |n| n.outbox_policy = OutboxPolicy::KeepLatest);
+    setup.namespace("loud", |n| {
+        (n.join_leave, n.replay_on_subscribe) = (true, 1);
+        n.presence_grace_ms = GRACE_MS as u32;
+    });
     setup
 }
 
@@ -59,6 +70,7 @@ pub(crate) struct World {
     bench: Bench,
     rng: Rng,
     actors: Vec<Actor>,
+    members: Members,
     /// What happened, for the checker.
     pub(crate) history: History,
     /// What happened, for comparing runs.
@@ -70,21 +82,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut bench = Bench::new(&setup(seed));
+        let mut history = History::default();
+        note_held(&bench, &mut history);
+        let members = Members::watch(&mut bench, LOUD, GRACE_MS, CLIENTS as usize);
         (0..bench.shards.len()).for_each(|shard| bench.hold(shard, true));
         let actors = (0..CLIENTS).map(|_| Actor::default()).collect();
-        let (history, trace) = (History::default(), String::new());
-        let mut world = Self { bench, rng: Rng::new(seed), actors, history, trace, next: 0, connections: 0 };
-        world.note_held();
-        world
-    }
-
-    fn note_held(&mut self) {
-        let held: usize =
-            self.bench.census().iter().map(|c| c.sessions + c.topics + c.users + c.questions).sum();
-        self.history.add(u32::MAX, Operation::Held { count: held }, "held by shards");
-        let broker = self.bench.broker.census();
-        let count = broker.channels + broker.graces + broker.users_online + broker.history_bytes;
-        self.history.add(u32::MAX, Operation::Held { count }, "held by the broker");
+        let (rng, trace) = (Rng::new(seed), String::new());
+        Self { bench, rng, actors, members, history, trace, next: 0, connections: 0 }
     }
 
     /// One thing that the seed chooses.
@@ -165,6 +169,7 @@ impl World {
         if sub.active && self.rng.chance(50) {
             let id = self.fresh();
             self.send(client, &format!("unsubscribe #{id} {channel}"));
+            self.look(Some(actor));
             // What is asked is taken back, and answered with an error of its own.
             if let Some(sub) = self.actors[actor].subs.get_mut(channel) {
                 (sub.active, sub.asked) = (false, None);
@@ -196,7 +201,8 @@ impl World {
         record.by(self.actors[actor].connection).key = key;
         let echo = if echo { " echo" } else { "" };
         let key = key.map(|key| format!(" idem={key}")).unwrap_or_default();
-        self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}"));
+        let latest = if payload % 5 < 3 { format!(" key=k{}", payload % 5) } else { String::new() };
+        self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}{latest}"));
     }
 
     fn pass(&mut self) {
@@ -222,14 +228,22 @@ impl World {
     }
 
     fn lose_continuity(&mut self) {
-        let channel = script::channel(self.rng.pick::<&str>(&CHANNELS));
+        // The watched channel keeps its observer.
+        let channel = script::channel(self.rng.pick::<&str>(&CHANNELS[..4]));
         (0..self.bench.shards.len())
             .for_each(|shard| self.bench.push(shard, Delivery::Lost(channel.clone())));
+    }
+
+    /// Looks at who is a member now.
+    fn look(&mut self, deliberate: Option<usize>) {
+        let clients: Vec<Option<usize>> = self.actors.iter().map(|actor| actor.client).collect();
+        self.members.look(&mut self.bench, &clients, deliberate, &mut self.history);
     }
 
     /// Everybody takes note of what came.
     fn read(&mut self) {
         self.bench.answer_pings();
+        self.look(None);
         for actor in 0..self.actors.len() {
             let Some(client) = self.actors[actor].client else { continue };
             for line in self.bench.clients[client].take_lines() {
@@ -271,8 +285,12 @@ impl World {
                 let record = &mut self.history.records[index];
                 (record.outcome, record.place, record.complete) = (Outcome::Ok, Some(place_of(place)), now);
             }
+            ["lagged", channel, count] => {
+                let count = number(count);
+                self.history.add(actor as u32, Operation::Lagged { count }, channel);
+            }
             ["error", id, code] => self.hear_error(actor, number(id), code),
-            ["joined" | "left", "loud:e", _] | ["disconnect" | "CLOSE", ..] => {}
+            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE", ..] => {}
             _ => panic!("an unexpected line: {line}"),
         }
     }
@@ -299,7 +317,8 @@ impl World {
         if !recovered {
             sub.position = Some(place);
         }
-        let operation = Operation::Subscribe { filter, since };
+        let lossy = channel.starts_with("soft") || channel.starts_with("last");
+        let operation = Operation::Subscribe { filter, since, lossy };
         let record = self.history.add(actor as u32, operation, channel);
         record.by(connection).at(place.epoch, place.offset).recovered = since.map(|_| recovered);
     }
@@ -336,12 +355,13 @@ impl World {
         }
         let away: Vec<usize> = (0..self.actors.len()).filter(|a| self.actors[*a].client.is_none()).collect();
         assert!(away.is_empty(), "{away:?} cannot come back");
+        self.members.end(&mut self.bench);
         self.note_end();
         self.bench.end();
         for actor in 0..self.actors.len() {
             self.gone(actor);
         }
-        self.note_held();
+        note_held(&self.bench, &mut self.history);
     }
 
     fn note_end(&mut self) {
@@ -380,7 +400,7 @@ impl World {
             };
             for (actor, state) in self.actors.iter().enumerate() {
                 let is_member = state.subs.get(channel).is_some_and(|sub| sub.active);
-                if is_member && !channel.starts_with("bare") {
+                if is_member && !channel.starts_with("bare") && channel != LOUD {
                     self.history.add(actor as u32, Operation::Transition { joined: true }, channel);
                 }
             }
@@ -411,4 +431,12 @@ fn name_of(epoch: u64) -> String {
 
 fn number(id: &str) -> u64 {
     id.trim_start_matches('#').parse().unwrap_or(u64::MAX)
+}
+
+fn note_held(bench: &Bench, history: &mut History) {
+    let held = bench.census().iter().map(|c| c.sessions + c.topics + c.users + c.questions).sum();
+    history.add(u32::MAX, Operation::Held { count: held }, "held by shards");
+    let broker = bench.broker.census();
+    let count = broker.channels + broker.graces + broker.users_online + broker.history_bytes;
+    history.add(u32::MAX, Operation::Held { count }, "held by the broker");
 }

@@ -19,6 +19,11 @@ struct Span {
     last: Option<u64>,
     /// Whether it claims to continue an earlier one.
     recovered: bool,
+    /// Whether messages may be given up.
+    lossy: bool,
+    /// How many were given up, and how many of them it was told of.
+    lost: u64,
+    told: u64,
 }
 
 /// What a subscription has to do with a message.
@@ -50,7 +55,7 @@ impl Span {
     }
 
     fn judge_gap(
-        &self,
+        &mut self,
         log: &Log<'_>,
         channel: &str,
         gap: std::ops::Range<u64>,
@@ -59,6 +64,11 @@ impl Span {
     ) {
         for offset in gap {
             if self.claim(log, channel, offset) == Claim::Entitled {
+                // Replays are never given up.
+                if self.lossy && offset > self.begin.offset {
+                    self.lost += 1;
+                    continue;
+                }
                 let check = if self.recovered && offset <= self.begin.offset { 8 } else { check };
                 let text = format!("{} never got {channel} {offset} of {}", self.actor, self.begin.epoch);
                 broken(violations, check, text);
@@ -99,7 +109,7 @@ pub(super) fn judge(history: &History, log: &Log<'_>, violations: &mut Vec<Viola
     for record in &history.records {
         let key = (record.actor, record.channel.as_str());
         match (&record.operation, record.place) {
-            (Operation::Subscribe { filter, since }, Some(begin)) => {
+            (Operation::Subscribe { filter, since, lossy }, Some(begin)) => {
                 let recovered = record.recovered == Some(true);
                 let last = since.filter(|_| recovered).map(|since| since.offset);
                 if recovered
@@ -108,8 +118,14 @@ pub(super) fn judge(history: &History, log: &Log<'_>, violations: &mut Vec<Viola
                     let text = format!("{} recovered {} from {since:?} to {begin:?}", record.actor, key.1);
                     broken(violations, 8, text);
                 }
-                let (actor, connection, filter) = (record.actor, record.connection, *filter);
-                spans.insert(key, Span { actor, connection, filter, begin, last, recovered });
+                let Record { actor, connection, .. } = *record;
+                let (filter, lossy) = (*filter, *lossy);
+                let span =
+                    Span { actor, connection, filter, begin, last, recovered, lossy, lost: 0, told: 0 };
+                spans.insert(key, span);
+            }
+            (Operation::Lagged { count }, _) => {
+                spans.entry(key).and_modify(|span| span.told += count);
             }
             (Operation::Deliver, Some(place)) => match spans.get_mut(&key) {
                 Some(span) => span.deliver(log, record, place, violations),
@@ -122,9 +138,14 @@ pub(super) fn judge(history: &History, log: &Log<'_>, violations: &mut Vec<Viola
             _ => {}
         }
     }
-    for ((_, channel), span) in &spans {
+    for ((_, channel), span) in &mut spans {
         let from = span.last.unwrap_or(span.begin.offset) + 1;
         let top = log.top(channel, span.begin.epoch);
         span.judge_gap(log, channel, from..top + 1, 1, violations);
+        if span.lost != span.told {
+            let text =
+                format!("{} lost {} of {channel} and was told of {}", span.actor, span.lost, span.told);
+            broken(violations, 4, text);
+        }
     }
 }
