@@ -8,7 +8,7 @@ use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use super::support::client::Client;
-use super::support::frames::text;
+use super::support::frames::{close, text};
 use super::support::neighbour::Neighbour;
 use super::support::node::{TestNode, builder, patient};
 use super::support::raw::{Answer, HEAD, Raw};
@@ -143,6 +143,7 @@ async fn finds_why(mut raw: Raw) {
         }
     }
     assert_eq!(raw.said().await.unwrap(), "CLOSE 4011");
+    raw.send(&close(4011, b"")).await.unwrap();
     assert_eq!(raw.said().await.unwrap(), "EOF");
 }
 

@@ -39,7 +39,7 @@ async fn a_head_that_is_late_is_answered_with_408() {
 
 #[tokio::test]
 async fn a_message_that_is_begun_and_not_finished_costs_4007() {
-    let node = node(Deadlines { unfinished_message_ms: 200, ..patient() }).await;
+    let node = node(Deadlines { unfinished_message_ms: 200, close_ms: 200, ..patient() }).await;
     let late = ["disconnect 4007", "CLOSE 4007"];
     let pings = [frame(TEXT, "{"), frame(FIN | PING, "x")].concat();
     let cases = vec![
