@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const BINARY =
-  process.env.FANFARE_BIN ?? path.join(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug", "fanfare");
+  process.env.FANFARE_BIN ?? path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug", "fanfare");
 
 export const KEY = "the-end-to-end-tests-own-key";
 

@@ -65,6 +65,11 @@ test("a phone shows everything without scrolling sideways", async () => {
   const tab = await Tab.open(browser, { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
   await tab.page.goto(server.url);
   await tab.picture("phone-door");
+  const card = await tab.page.locator(".card").boundingBox();
+  const field = await tab.page.getByLabel("Your name").boundingBox();
+  const button = await tab.page.getByRole("button", { name: "Join the room" }).boundingBox();
+  assert.equal(field.width, button.width, "fields keep within the card");
+  assert.ok(Math.abs(card.x - (360 - card.x - card.width)) < 1, "the card is in the middle");
   await tab.join(server, "Ann", "phone");
   await tab.say(`a long word: ${"o".repeat(120)}`);
   await tab.picture("phone");

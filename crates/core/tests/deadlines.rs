@@ -79,6 +79,26 @@ fn a_peer_that_has_not_got_the_ping_yet_is_not_dead() {
     bench.end();
 }
 
+/// Deadlines are looked at before sockets are read. After a pause of the whole machine every answer lay there
+/// unread, and every client was closed for not having answered.
+#[test]
+fn a_server_that_was_asleep_does_not_blame_its_peers() {
+    let mut bench = Bench::new(&Setup::default());
+    bench.run("open ann silent");
+    bench.run_quietly("ann begins");
+    while bench.clients[0].pings == 0 {
+        bench.wait(100);
+        bench.clients[0].was_pinged();
+    }
+    bench.skip(60_000);
+    bench.settle();
+    bench.run_quietly("ann heard");
+    bench.wait(10_000);
+    assert!(bench.clients[0].key.is_some());
+    assert!(bench.clients[0].take_lines().iter().all(|line| line == "PING"), "the peer was closed");
+    bench.end();
+}
+
 #[test]
 fn a_write_that_makes_no_progress_is_given_up() {
     check(

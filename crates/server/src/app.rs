@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use fanfare_core::limits::Limits;
+use fanfare_core::memory::Memory;
+use fanfare_core::ports::broker::{Broker, Inboxes};
 use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -37,6 +40,16 @@ pub(crate) fn dialects() -> Vec<NamedDialect> {
             dialect: Arc::new(NativeProtobuf),
         },
     ]
+}
+
+/// The broker of a node that stands alone.
+pub(crate) fn broker(
+    limits: &Limits,
+    seed: u64,
+    clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    inboxes: Arc<dyn Inboxes>,
+) -> Arc<dyn Broker> {
+    Arc::new(Memory::new(limits.clone(), seed, clock, inboxes))
 }
 
 fn node(config: &Config) -> io::Result<Node> {

@@ -9,6 +9,7 @@ mod check;
 mod config_args;
 mod publish;
 mod serve;
+mod tail;
 mod welcome;
 
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ use clap::{Parser, Subcommand};
 pub use serve::Setup;
 pub use welcome::Welcome;
 
-use crate::config::Problems;
+use crate::config::{Config, Problems};
 
 /// What the composition root brings along.
 #[derive(Clone, Copy)]
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Args),
     /// Publish a message to a channel of a running server.
     Publish(publish::Args),
+    /// Print what channels of a running server say.
+    Tail(tail::Args),
     /// Load a server and measure what it does.
     Bench(bench::Args),
 }
@@ -59,6 +62,8 @@ enum Failure {
     Text(String),
     /// The command line asks for what makes no sense.
     Usage(String),
+    /// Whoever read standard output, such as `head`, has gone: there is nothing left to do, and nothing wrong.
+    ReaderGone,
 }
 
 impl fmt::Display for Failure {
@@ -68,6 +73,7 @@ impl fmt::Display for Failure {
                 f.write_str(problems.render(std::io::stderr().is_terminal()).trim_end())
             }
             Failure::Text(text) | Failure::Usage(text) => write!(f, "fanfare: {text}"),
+            Failure::ReaderGone => Ok(()),
         }
     }
 }
@@ -92,10 +98,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> 
         Command::Serve(args) => serve::run(&args, program),
         Command::Check(args) => check::run(&args, program),
         Command::Publish(args) => publish::run(&args, program),
+        Command::Tail(args) => tail::run(&args, program),
         Command::Bench(args) => bench::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "{failure}");
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
@@ -103,13 +110,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> 
     }
 }
 
-/// Writes to standard output. A reader that has gone, such as `head`, is no failure.
+/// Writes to standard output.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Text(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::Text(format!("cannot write to standard output: {error}")),
+    })
+}
+
+/// Where the server of this configuration is found from this host.
+fn nearest(config: &Config) -> String {
+    let address = config.listen.first().copied().map(welcome::reachable);
+    address.map_or_else(String::new, |address| format!("http://{address}"))
 }

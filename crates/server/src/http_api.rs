@@ -1,11 +1,11 @@
 //! The HTTP API: what a backend in any language may do, with one key and JSON.
 //!
-//! - [`operations`]: one file for each, all of the same shape; their table is the only list of them
-//! - [`operation`]: that shape, and how an operation becomes a route
-//! - [`body`], [`query`]: from bytes to a request, with errors that name the field or the place
-//! - [`access`]: who may
-//! - [`openapi`]: the document, made from the same table
-//! - [`pages`]: health, readiness, metrics and the document itself
+//! - `operations`: one file for each, all of the same shape; their table is the only list of them
+//! - `operation`: that shape, and how an operation becomes a route
+//! - `body`, `query`: from bytes to a request, with errors that name the field or the place
+//! - `access`: who may
+//! - `openapi`: the document, made from the same table
+//! - `pages`: health, readiness, metrics and the document itself
 
 mod access;
 mod body;

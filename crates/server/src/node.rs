@@ -13,7 +13,6 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Path};
 use axum::routing::{MethodRouter, any};
 use fanfare_core::limits::{Deadlines, Limits};
-use fanfare_core::memory::Memory;
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
@@ -26,6 +25,7 @@ use http::Request;
 use mio::{Poll, Waker};
 
 use crate::admission::Admission;
+use crate::app;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::Fanfare;
@@ -187,8 +187,7 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker: Arc<dyn Broker> =
-            Arc::new(Memory::new(self.limits.clone(), seed, Arc::new(unix_ms), shared));
+        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared);
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,

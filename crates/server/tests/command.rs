@@ -171,6 +171,35 @@ fn the_first_start_makes_a_key_that_publish_finds() {
 }
 
 #[test]
+fn tail_prints_past_and_live_messages() {
+    let home = Home::new("tail");
+    let server = home.serve();
+    let publish = |data: &str| home.run(&["publish", "room", data, "--url", server.url(), "--from", "ann"]);
+    assert_eq!(publish("{\"n\": 1}").status.code(), Some(0));
+    let arguments = ["tail", "room", "--url", server.url(), "--history", "9", "--count", "2"];
+    let mut tail = home.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "room 1 ann {\"n\": 1}");
+    assert_eq!(publish("hello").status.code(), Some(0));
+    assert_eq!(lines.next().unwrap().unwrap(), "room 2 ann \"hello\"");
+    assert_eq!(tail.wait().unwrap().code(), Some(0));
+    let arguments = ["tail", "room", "--url", server.url(), "--history", "1", "--count", "1", "--json"];
+    let output = home.run(&arguments);
+    let line = text(&output.stdout);
+    assert!(line.starts_with('{') && line.ends_with("\"data\":\"hello\"}\n"), "{line}");
+    let arguments = ["tail", "room", "--url", server.url(), "--history", "9"];
+    let mut tail = home.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    drop(tail.stdout.take());
+    assert_eq!(publish("more").status.code(), Some(0));
+    assert_eq!(tail.wait().unwrap().code(), Some(0), "it ends when its reader has gone");
+    let output = home.run(&["tail", "room", "", "--url", server.url()]);
+    assert_eq!(output.status.code(), Some(1));
+    let output = home.run(&["tail", "room", "--url", "http://127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(home.run(&["tail"]).status.code(), Some(2));
+}
+
+#[test]
 fn publish_says_when_nobody_listens() {
     let home = Home::new("alone");
     let output =

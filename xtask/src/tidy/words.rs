@@ -25,6 +25,9 @@ const IMPURE: &[(&str, &[&str])] = &[
 /// Crates of which only the composition root may know the names.
 const PLUGINS: &[&str] = &["fanfare_dialect_", "fanfare_broker_", "fanfare_store_"];
 
+/// The broker that needs no crate of its own.
+const BUILT_IN_BROKER: &[&str] = &["memory", ":", ":", "Memory"];
+
 /// Ways to panic that are easily written.
 const PANICS: &[&[&str]] = &[&[".", "unwrap", "(", ")"], &[".", "expect", "("]];
 
@@ -62,10 +65,11 @@ fn composition(source: &Source) -> Vec<String> {
     let named = |token: &&super::source::Token| {
         !token.test && PLUGINS.iter().any(|start| token.text.starts_with(start))
     };
+    let memory = source.find(BUILT_IN_BROKER).filter(|token| !token.test);
     let problem = |token: &super::source::Token| {
         format!("{}:{}: only app.rs names {}", source.path, token.line, token.text)
     };
-    source.tokens.iter().filter(named).map(problem).collect()
+    source.tokens.iter().filter(named).chain(memory).map(problem).collect()
 }
 
 fn panics(source: &Source) -> Vec<String> {
@@ -116,6 +120,9 @@ mod tests {
         assert_eq!(problems_of("crates/server/src/app.rs", text), 0);
         assert_eq!(problems_of("crates/server/src/app/shards.rs", text), 0);
         assert_eq!(problems_of("crates/server/tests/socket.rs", text), 0);
+        let text = "use fanfare_core::memory::Memory;";
+        assert_eq!(problems_of("crates/server/src/node.rs", text), 1);
+        assert_eq!(problems_of("crates/server/src/app.rs", text), 0);
     }
 
     #[test]

@@ -15,6 +15,14 @@ use crate::timers::{Timer, TimerKind};
 /// Pings are due on this grid, so that those of many connections are written in one go.
 const PING_GRID_MS: u64 = 100;
 
+/// A deadline that is found so long after it was due was missed by this thread, not by the peer.
+const LATE_MS: u64 = 1_000;
+
+/// Whether the deadline is the peer's to keep.
+fn is_peers(kind: TimerKind) -> bool {
+    matches!(kind, TimerKind::Pong | TimerKind::Write | TimerKind::UnfinishedMessage)
+}
+
 impl Shard {
     /// Begins a session.
     pub fn open(&mut self, opening: Opening) -> SessionKey {
@@ -242,7 +250,11 @@ impl Shard {
     pub fn tick(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now_ms) {
             let current = self.sessions.get(timer.key as usize).is_some_and(|s| s.id.serial == timer.serial);
-            if current {
+            if current && is_peers(timer.kind) && timer.due_ms + LATE_MS < self.now_ms {
+                // It was this thread that slept: what the peer did meanwhile has still to be read.
+                let due_ms = self.now_ms + LATE_MS;
+                self.timers.push(Timer { due_ms, ..timer });
+            } else if current {
                 self.due(SessionKey(timer.key), timer.kind);
             }
         }

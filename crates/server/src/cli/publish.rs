@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::api_client::ApiClient;
 use super::config_args::ConfigArgs;
-use super::{Failure, Program, print};
+use super::{Failure, Program, nearest, print};
 use crate::config::Config;
 use crate::secrets::KeyFile;
 
@@ -125,12 +125,6 @@ fn json(bytes: &[u8], as_text: bool) -> Result<Box<RawValue>, Failure> {
         return Ok(value);
     }
     serde_json::value::to_raw_value(text).map_err(|error| Failure::Text(error.to_string()))
-}
-
-/// Where the server of this configuration is found from this host.
-fn nearest(config: &Config) -> String {
-    let address = config.listen.first().copied().map(super::welcome::reachable);
-    address.map_or_else(String::new, |address| format!("http://{address}"))
 }
 
 /// The key that the server of this configuration made for itself.

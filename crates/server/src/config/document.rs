@@ -108,9 +108,10 @@ impl Walk<'_> {
 
     fn unknown(&mut self, name: &str, span: Range<usize>, known: &[&'static str]) {
         let problem = Problem::new("unknown setting").at(&self.text, span, "no setting has this name here");
-        let help = match did_you_mean(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => format!("known here: {}", known.join(", ")),
+        let help = match (home_of(name), did_you_mean(name, known.iter().copied())) {
+            (Some(home), _) => format!("\"{name}\" belongs {home}"),
+            (None, Some(meant)) => format!("did you mean \"{meant}\"?"),
+            (None, None) => format!("known here: {}", known.join(", ")),
         };
         self.problems.push(problem.help(help));
     }
@@ -119,6 +120,18 @@ impl Walk<'_> {
         let problem = Problem::new(format!("wrong type for {name}")).at(&self.text, span, "expected a table");
         self.problems.push(problem.help(format!("write [{name}] on a line of its own, its settings below")));
     }
+}
+
+/// Where a setting of this name would stand.
+fn home_of(name: &str) -> Option<String> {
+    if settings::find(name).is_some() {
+        return Some("above the first table".to_owned());
+    }
+    if namespaces::find(name).is_some() {
+        return Some("in [namespace], or in that of one namespace".to_owned());
+    }
+    let mut keys = settings::groups().filter_map(|setting| setting.key.split_once('.'));
+    keys.find(|(_, its)| *its == name).map(|(group, _)| format!("in [{group}]"))
 }
 
 fn is_group(name: &str) -> bool {

@@ -9,7 +9,7 @@ use super::{namespaces, settings};
 const PREFIX: &str = "FANFARE_";
 
 /// Variables that are not settings: read by the command line itself.
-const OTHERS: &[&str] = &["FANFARE_CONFIG", "FANFARE_URL", "FANFARE_KEY"];
+const OTHERS: &[&str] = &["FANFARE_CONFIG", "FANFARE_URL", "FANFARE_KEY", "FANFARE_TOKEN"];
 
 /// The variable of a setting: `limits.message_bytes_max` is `FANFARE_LIMITS_MESSAGE_BYTES_MAX`.
 pub(super) fn variable(key: &str) -> String {

@@ -118,6 +118,12 @@ fn unknown_settings_are_pointed_at_with_a_guess() {
 }
 
 #[test]
+fn a_setting_in_the_wrong_table_is_sent_home() {
+    let text = refused("history_size = 5\n[namespaces.chat]\nfilter = \"info\"\nshards = 3\n", &[], &[]);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn wrong_types_and_bounds_are_pointed_at() {
     let file = "insecure = \"yes\"\nlisten = [\"127.0.0.1:1\", \"localhost:2\"]\nlimits = 3\n[deadlines]\npong = \"8 parsecs\"\n\
         write = \"2h\"\n[namespace]\noutbox_policy = \"drop_eldest\"\nhistory_size = -1\n[log]\nformat = 7\nfilter = \"a=b=c\"\n";

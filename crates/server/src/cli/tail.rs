@@ -1,0 +1,111 @@
+//! `fanfare tail`: what channels of a running server say, line by line.
+
+mod line;
+
+use std::io::Write as _;
+
+use fanfare_client::{Client, Event, Options, Secret, SubscribeOptions, Subscription};
+use futures_util::StreamExt as _;
+use futures_util::stream::select_all;
+
+use super::config_args::ConfigArgs;
+use super::{Failure, Program, nearest, print};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Which channels.
+    #[arg(required_unless_present = "pattern")]
+    channel: Vec<String>,
+    /// All channels that the pattern matches, such as orders.* or orders.>; may be repeated.
+    #[arg(long)]
+    pattern: Vec<String>,
+    /// The server [default: where the configuration listens].
+    #[arg(long, env = "FANFARE_URL")]
+    url: Option<String>,
+    /// The user to connect as, where the server takes it openly.
+    #[arg(long)]
+    user: Option<String>,
+    /// The credential to connect with; better given as FANFARE_TOKEN, which other users do not see.
+    #[arg(long, env = "FANFARE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Begin with so many of the last messages.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    history: u32,
+    /// End after so many messages.
+    #[arg(long, value_name = "COUNT")]
+    count: Option<u64>,
+    /// Print each event as a JSON object on a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
+    let url = match &args.url {
+        Some(url) => url.clone(),
+        None => nearest(&args.config.load(program)?.config),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Text(error.to_string()))?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = follow(args, &url) => result,
+            // Interrupting it is how one ends it.
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        }
+    })
+}
+
+async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
+    let token = args.token.as_deref().map(Secret::new);
+    let options = Options { user: args.user.clone(), token, ..Options::default() };
+    let client =
+        Client::connect(url, options).await.map_err(|error| Failure::Text(format!("{url}: {error}")))?;
+    let mut events = select_all(subscribe(args, &client).await?.into_iter().map(|subscription| {
+        let topic = subscription.topic().to_owned();
+        subscription.map(move |event| (topic.clone(), event))
+    }));
+    let mut messages_left = args.count.unwrap_or(u64::MAX);
+    while messages_left > 0 {
+        let Some((topic, event)) = events.next().await else {
+            return Err(Failure::Text("the server ended the last of the subscriptions".to_owned()));
+        };
+        messages_left -= u64::from(matches!(event, Event::Message(_)));
+        let line = if args.json { line::json(&topic, &event) } else { line::text(&topic, &event) };
+        match line {
+            Some(line) => print(&format!("{line}\n"))?,
+            None => remark(&topic, &event),
+        }
+    }
+    client.close().await;
+    Ok(())
+}
+
+async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Failure> {
+    let refused = |topic: &str, error| Failure::Text(format!("{topic}: {error}"));
+    let options = SubscribeOptions { history: args.history, ..SubscribeOptions::default() };
+    let mut subscriptions = Vec::new();
+    for channel in &args.channel {
+        let subscription = client.subscribe(channel, options.clone()).await;
+        subscriptions.push(subscription.map_err(|error| refused(channel, error))?);
+    }
+    for pattern in &args.pattern {
+        let subscription = client.subscribe_pattern(pattern, SubscribeOptions::default()).await;
+        subscriptions.push(subscription.map_err(|error| refused(pattern, error))?);
+    }
+    Ok(subscriptions)
+}
+
+/// Says on standard error what is no content of the channel.
+fn remark(topic: &str, event: &Event) {
+    let text = match event {
+        Event::Recovered => "the connection was interrupted; nothing is missing".to_owned(),
+        Event::Lost => "the connection was interrupted; messages are missing".to_owned(),
+        Event::Lagged { dropped } => format!("{dropped} messages were left out: this reader is too slow"),
+        Event::Ended(Some(error)) => format!("the subscription ended: {error}"),
+        Event::Ended(None) => "the subscription ended".to_owned(),
+        Event::Message(_) | Event::Joined(_) | Event::Left(_) => return,
+    };
+    let _ = writeln!(std::io::stderr(), "fanfare: {topic}: {text}");
+}
