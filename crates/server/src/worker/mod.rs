@@ -110,6 +110,10 @@ impl Worker {
             self.inbox.woke();
             self.turn(&events);
         }
+        // The application is told of those who are cut off too.
+        for index in 0..self.connections.len() {
+            self.drop_connection(SessionKey(index as u32));
+        }
         Ok(())
     }
 
