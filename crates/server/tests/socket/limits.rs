@@ -196,3 +196,31 @@ async fn a_write_without_progress_has_its_deadline() {
     finds_why(stalled).await;
     node.stop();
 }
+
+/// What members say of themselves is bounded one by one, but was not together: whoever asked who is there was
+/// sent all of it, 64 MB in the worst room.
+#[tokio::test]
+async fn a_list_of_members_ends_early_where_they_say_too_much() {
+    for (replay_bytes_max, listed) in [(100_000, 2), (1 << 20, 6)] {
+        let node = with(Limits { replay_bytes_max, ..Limits::default() }).await;
+        let info = "i".repeat(45_000);
+        let mut members = Vec::new();
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            let mut member = Client::connect(node.address, &format!("/ws?user={name}")).await;
+            let subscribe = json!({"type": "subscribe", "channel": "room", "info": info});
+            member.ask(&subscribe, "subscribed").await;
+            members.push(member);
+        }
+        let asker = &mut members[0];
+        let presence = asker.ask(&json!({"type": "presence", "channel": "room"}), "presence").await;
+        let names: Vec<&Value> =
+            presence["members"].as_array().unwrap().iter().map(|member| &member["user"]).collect();
+        assert_eq!((names.len(), &presence["users"]), (listed, &json!(6)), "{names:?}");
+        let subscribe = json!({"type": "subscribe", "channel": "room", "presence": true});
+        let mut late = Client::connect(node.address, "/ws").await;
+        let subscribed = late.ask(&subscribe, "subscribed").await;
+        assert!(subscribed["members"].as_array().unwrap().len() <= listed + 1);
+        late.ask(&json!({"type": "ping"}), "pong").await;
+        node.stop();
+    }
+}
