@@ -138,6 +138,47 @@ async fn running_out_of_descriptors_passes() {
     assert_eq!(server.ended().await.code(), Some(0), "it drains as ever");
 }
 
+#[tokio::test]
+async fn descriptors_are_given_back_however_a_connection_ends() {
+    let settings = [("FANFARE_SHARDS", "2"), ("FANFARE_DEADLINES_CLOSE", "100ms")];
+    let mut server = Process::start(&settings, 1024).await;
+    assert_eq!(status(server.address, "/ready").await, "HTTP 200");
+    let before = server.descriptors();
+    for round in 0..4 {
+        let mut held = Vec::new();
+        for index in 0..50 {
+            let mut raw = match index % 2 {
+                0 => Raw::open(server.address, "/ws").await.unwrap(),
+                _ => Raw::connect(server.address).await.unwrap(),
+            };
+            let half_a_head = HEAD.as_bytes()[..20].to_vec();
+            match index % 10 {
+                0 => raw.send(&close(1000, b"")).await.unwrap(),
+                1 => raw.send(HEAD.replacen("GET", "PUT", 1).as_bytes()).await.unwrap(),
+                2 => raw.send(&frame(FIN | 0xF, "")).await.unwrap(),
+                3 => raw.send(&half_a_head).await.unwrap(),
+                4 => raw.send(&frame(TEXT, "{")).await.unwrap(),
+                5 => raw.shut().await,
+                6 => raw.send(&text(r#"{"type":"disconnect"}"#)).await.unwrap(),
+                _ => {}
+            }
+            match (index + round) % 3 {
+                0 => raw.reset(),
+                1 => drop(raw),
+                _ => held.push(raw),
+            }
+        }
+    }
+    let given_back = async {
+        while server.descriptors() > before {
+            tokio::task::yield_now().await
+        }
+    };
+    within("the descriptors to be given back", given_back).await.unwrap();
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0));
+}
+
 /// What a client chose, in every place that it can choose, does not reach the log but for short, printable
 /// pieces of it; and what it says to others does not at all.
 #[tokio::test]

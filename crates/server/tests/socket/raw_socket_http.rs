@@ -141,6 +141,10 @@ fn early() -> Vec<Case> {
     let (head, tail) = (behind(ask("split"))[..split_at].to_vec(), behind(ask("split"))[split_at..].to_vec());
     let refused = [with("Upgrade: websocket\r\n", ""), ask("never")].concat();
     let two = [with("Version: 13", "Version: 7"), HEAD.into()].concat();
+    let plain = [&b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], HEAD.as_bytes()].concat();
+    let large =
+        HEAD.replacen("GET", "POST", 1).replacen("\r\n\r\n", "\r\nContent-Length: 1048576\r\n\r\n", 1);
+    let large = [large.as_bytes(), &vec![b'x'; 1 << 20]].concat();
     let many: Vec<u8> = (0..200).flat_map(|_| frame(FIN | PING, "x")).collect();
     let pongs = vec!["PONG x"; 200];
     vec![
@@ -156,6 +160,8 @@ fn early() -> Vec<Case> {
         Case::new("a frame behind a refused head", vec![refused], &["HTTP 426 upgrade_required"]),
         Case::new("a good head behind a refused one", vec![two], &["HTTP 426 unsupported_version"]),
         Case::new("not JSON behind the head", vec![behind(text("{"))], &["HTTP 101", "error invalid_json"]),
+        Case::new("a request before the handshake", vec![plain], &["HTTP 404", "HTTP 101"]),
+        one("a body of 1 MiB that nobody reads", large, "HTTP 405 method_not_allowed"),
         Case::new("byte by byte", HEAD.bytes().map(|byte| vec![byte]).collect(), &["HTTP 101"]),
         Case::new("the end instead of a head", vec![], &[]).then(Step::Reset),
         Case::new("a reset within the head", vec![HEAD.as_bytes()[..40].to_vec()], &[]).then(Step::Reset),

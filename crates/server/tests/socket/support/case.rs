@@ -88,7 +88,8 @@ async fn run(node: &TestNode, start: Start, case: &Case, room: &str) -> Outcome<
     }
     let mut last = String::new();
     for expected in &case.expected {
-        last = next(&mut raw, start == Start::Connected && last.is_empty()).await?;
+        let response = last.is_empty() || last.starts_with("HTTP") && last != "HTTP 101";
+        last = next(&mut raw, start == Start::Connected && response).await?;
         if last != *expected {
             return Err(format!("expected \"{expected}\", got \"{last}\""));
         }

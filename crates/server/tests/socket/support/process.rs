@@ -78,6 +78,11 @@ impl Process {
         assert!(status.unwrap().success());
     }
 
+    /// How many descriptors it holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let given_up = Instant::now() + PATIENCE;
