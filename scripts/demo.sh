@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the server, starts it, publishes a message the way a backend does, reads it back, and stays up with the
-# demo page open to every tab.
+# Builds the server, starts it, subscribes to a channel, publishes to it the way a backend does, shows what the
+# subscriber saw, and stays up with the demo page.
 #
 #   scripts/demo.sh                          until Ctrl-C, at http://127.0.0.1:8000/
 #   scripts/demo.sh --listen 127.0.0.1:9000  elsewhere
@@ -22,28 +22,35 @@ scripts/setup.sh demo
 cargo build --locked --release -p fanfare-server
 
 export FANFARE_DATA_DIR="$PWD/.cache/demo"
-"${CARGO_TARGET_DIR:-target}/release/fanfare" serve --listen "$listen" &
+fanfare="${CARGO_TARGET_DIR:-target}/release/fanfare"
+"$fanfare" serve --listen "$listen" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
 
 api() {
-    curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 "http://$listen/$1" \
-        -H "X-API-Key: $(cat "$FANFARE_DATA_DIR/api.key")" -H "Content-Type: application/json" "${@:2}"
+    curl --silent --show-error --fail "http://$listen/api/$1" "${@:2}" \
+        -H "X-API-Key: $(cat "$FANFARE_DATA_DIR/api.key")" -H "Content-Type: application/json"
 }
 
-# Ready, or ended already: then its own words say why.
-until curl --silent --fail --output /dev/null "http://$listen/ready"; do
-    kill -0 "$server" 2>/dev/null || exit 1
-    sleep 0.1
-done
-api api/publish -d '{"channel":"demo:lobby","data":{"text":"Hello from the command line"}}' >/dev/null
-seen=$(api "api/history?channel=demo:lobby&limit=1&reverse=true")
-case "$seen" in
-    *"Hello from the command line"*) ;;
-    *) echo "demo: the message was not seen: $seen" >&2; exit 1 ;;
-esac
+# Repeats a check until it succeeds; if the server has ended, its own words say why.
+await() {
+    until "$@"; do
+        kill -0 "$server" 2>/dev/null || exit 1
+        sleep 0.1
+    done
+}
+is_ready() { curl --silent --fail --output /dev/null "http://$listen/ready"; }
+is_heard() { [[ "$(api channels)" == *'"demo:lobby"'* ]]; }
+
+await is_ready
+"$fanfare" tail demo:lobby --url "http://$listen" --count 1 >.cache/demo/seen &
+subscriber=$!
+await is_heard
+api publish -d '{"channel": "demo:lobby", "data": {"text": "Hello from the command line"}}' >/dev/null
+wait "$subscriber"
+grep --quiet "Hello from the command line" .cache/demo/seen
 kill -0 "$server" # else another server answered at that address
 echo
-echo "Message seen: $seen"
+echo "Message seen by a subscriber: $(cat .cache/demo/seen)"
 echo "Open http://$listen/ in two tabs. Ctrl-C ends the server."
 [ -n "$check" ] || wait "$server"

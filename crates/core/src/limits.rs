@@ -22,8 +22,8 @@ pub struct Limits {
     pub connections_max: u32,
     /// Bytes that may wait in one connection's outbox. Beyond it: the channel's policy.
     pub outbox_bytes_max: usize,
-    /// The most bytes that one recovery or one page of history carries. Beyond it: `recovered` is false, a
-    /// page ends early.
+    /// The most bytes that one recovery, one page of history or one list of members carries. Beyond it:
+    /// `recovered` is false, a page or list ends early.
     pub replay_bytes_max: usize,
     /// The most requests to the application, or publishes, of one connection that are unanswered at a
     /// time. Beyond it: error `too_many_requests_in_flight`.

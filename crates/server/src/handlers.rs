@@ -103,8 +103,20 @@ impl Running {
         let _ = self.inboxes.set(inboxes);
     }
 
-    pub(crate) fn on_connect(&self) -> Option<&OnConnect> {
-        self.handlers.connect.as_ref()
+    /// What the connect handler decides; none without one. Like any other it is bounded in time, and may panic.
+    pub(crate) async fn connect(&self, request: ConnectRequest) -> Option<Result<Identity, HandlerError>> {
+        let handler = self.handlers.connect.clone()?;
+        let timeout = self.timeout;
+        let deciding =
+            self.runtime.spawn(async move { tokio::time::timeout(timeout, handler(request)).await });
+        let failed = |code: ErrorCode| Err(HandlerError::with_code(code, code.text()));
+        Some(match deciding.await {
+            Ok(Ok(decision)) => {
+                decision.map_err(|Refused(text)| HandlerError::with_code(ErrorCode::PermissionDenied, text))
+            }
+            Ok(Err(_)) => failed(ErrorCode::RequestTimeout),
+            Err(_) => failed(ErrorCode::HandlerFailed),
+        })
     }
 
     fn handler(&self, target: &CallTarget) -> Option<&OnCall> {

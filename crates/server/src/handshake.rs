@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use fanfare_core::ports::lane::Lane;
@@ -20,7 +20,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::admission::{Admission, Seat};
 use crate::connection::Arrival;
 use crate::dialects::Dialects;
-use crate::handlers::{ConnectRequest, Identity, Running};
+use crate::handlers::{ConnectRequest, HandlerError, Identity, Running};
 use crate::inbox::AllInboxes;
 use crate::upgraded;
 
@@ -35,6 +35,8 @@ pub(crate) struct Door {
     /// Whether `?user=` is believed.
     pub(crate) open_user_ids: bool,
     pub(crate) draining: Arc<AtomicBool>,
+    /// How long a peer may take to hang up once we have.
+    pub(crate) close: Duration,
 }
 
 /// A handshake that was refused.
@@ -87,9 +89,9 @@ impl Door {
             address,
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
-        let inboxes = self.inboxes.clone();
+        let (inboxes, close) = (self.inboxes.clone(), self.close);
         tokio::spawn(async move {
-            match upgraded::take(on_upgrade).await {
+            match upgraded::take(on_upgrade, close).await {
                 Ok((stream, early)) => inboxes.place(Arrival { stream, early, opening, seat }),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
@@ -143,10 +145,8 @@ impl Door {
         user: Option<String>,
         address: Option<IpAddr>,
     ) -> Result<Identity, Refusal> {
-        if let Some(on_connect) = self.application.on_connect() {
-            let decision = on_connect(ConnectRequest::new(head, address)).await;
-            return decision
-                .map_err(|refused| Refusal { code: ErrorCode::PermissionDenied, text: refused.0 });
+        if let Some(decision) = self.application.connect(ConnectRequest::new(head, address)).await {
+            return decision.map_err(|HandlerError { code, text }| Refusal { code, text });
         }
         let Some(user) = user else { return Ok(Identity::default()) };
         if !self.open_user_ids {

@@ -1,4 +1,8 @@
 //! Accepts connections and gives them to hyper; one port for HTTP and WebSocket.
+//!
+//! - [`socket`]: a socket that can still be spoken to when hyper has given it up
+
+pub(crate) mod socket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +22,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+
+use socket::HttpSocket;
 
 /// Connections that may speak HTTP at a time, those that have not become WebSockets yet included. Further ones
 /// wait in the kernel's backlog.
@@ -65,17 +72,30 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, hand
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
-        router.clone().oneshot(request)
+        let wants_upgrade = request.headers().contains_key(UPGRADE);
+        let answer = router.clone().oneshot(request);
+        async move {
+            let mut response = answer.await?;
+            // Frames sent in the belief that an upgrade succeeded must not be read as another request.
+            if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
-    let result = http1::Builder::new()
+    let (socket, farewell) = HttpSocket::new(stream);
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(handshake)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = result {
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    if let Err(error) = connection.as_mut().await {
         tracing::debug!(%error, %address, "an HTTP connection ended early");
+        if error.is_timeout() {
+            farewell.too_late();
+        }
     }
 }
 

@@ -40,6 +40,7 @@ fn section_1_3_example_key() {
 #[test]
 fn header_names_and_tokens_have_any_case_and_company() {
     let headers = [
+        ("HOST", "server.example.com"),
         ("UPGRADE", "h2c, WebSocket"),
         ("connection", "keep-alive , UPGRADE"),
         ("sec-websocket-KEY", " dGhlIHNhbXBsZSBub25jZQ== "),
@@ -49,6 +50,13 @@ fn header_names_and_tokens_have_any_case_and_company() {
     ];
     assert!(judge("GET", true, &headers).is_ok());
     assert!(with("Connection", &["keep-alive", "Upgrade"]).is_ok());
+}
+
+#[test]
+fn the_host_is_named_once() {
+    for values in [&[][..], &["a", "b"], &["a", "a"]] {
+        refused(&with("Host", values), 400, "bad_handshake", None);
+    }
 }
 
 #[test]

@@ -124,13 +124,14 @@ impl Channel {
             let wanted = subscribe.history.min(limits.history_page_max);
             self.history.last(wanted as usize, now_ms, limits.replay_bytes_max)
         });
-        let presence = subscribe.presence.then(|| self.members(limits.presence_listed_max));
+        let presence =
+            subscribe.presence.then(|| self.members(limits.presence_listed_max, limits.replay_bytes_max));
         Subscribed { position: top, recovered, replay, presence }
     }
 
-    pub(super) fn members(&self, listed_max: usize) -> Members {
+    pub(super) fn members(&self, listed_max: usize, bytes_max: usize) -> Members {
         Members {
-            members: self.presence.list(listed_max),
+            members: self.presence.list(listed_max, bytes_max),
             users: self.presence.users(),
             connections: self.shards.total(),
         }

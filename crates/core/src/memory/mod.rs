@@ -316,7 +316,7 @@ impl Memory {
         let stripe = self.stripe(name);
         let members = stripe.channels.get(name).map_or_else(Members::default, |channel| {
             let listed_max = if counts_only { 0 } else { self.limits.presence_listed_max };
-            channel.members(listed_max)
+            channel.members(listed_max, self.limits.replay_bytes_max)
         });
         Reply::Presence(Box::new(members))
     }

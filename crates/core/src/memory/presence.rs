@@ -121,8 +121,8 @@ impl Presence {
         }
     }
 
-    /// The members in the order of their coming, or the first of them.
-    pub(super) fn list(&self, listed_max: usize) -> Vec<Member> {
+    /// The members in the order of their coming, or the first of them: so many, saying so much of themselves.
+    pub(super) fn list(&self, listed_max: usize, bytes_max: usize) -> Vec<Member> {
         if listed_max == 0 {
             return Vec::new();
         }
@@ -135,7 +135,13 @@ impl Presence {
             members.truncate(listed_max);
         }
         members.sort_unstable_by(order);
-        members.into_iter().map(|(user, entry)| entry.member(user)).collect()
+        let mut room = bytes_max;
+        let fits = members.into_iter().map_while(|(user, entry)| {
+            let info_bytes = entry.info.as_ref().map_or(0, |info| info.bytes().len());
+            room = room.checked_sub(user.as_str().len() + info_bytes)?;
+            Some(entry.member(user))
+        });
+        fits.collect()
     }
 }
 

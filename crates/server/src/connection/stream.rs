@@ -1,5 +1,6 @@
 //! The kinds of socket a connection may come over.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
@@ -7,6 +8,7 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
+use tokio::sync::oneshot;
 
 /// Unsent bytes that the kernel takes from us at a time. What waits beyond that waits in the outbox, where
 /// policies apply; and the rest of the kernel's buffer stays free for the last words to a peer that stopped
@@ -17,8 +19,9 @@ const NOT_SENT_BYTES_MAX: u32 = 128 * 1024;
 pub(crate) enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
-    /// Our end of a pair whose other end is pumped into a stream that is no socket: TLS, HTTP/2.
-    Pumped(UnixStream),
+    /// Our end of a pair whose other end is pumped into a stream that is no socket: TLS, HTTP/2. With it goes
+    /// what tells the pump that nobody holds this end any more.
+    Pumped { stream: UnixStream, _held: oneshot::Sender<Infallible> },
 }
 
 impl Stream {
@@ -32,9 +35,12 @@ impl Stream {
     }
 
     /// Takes over one end of a pair.
-    pub(crate) fn pumped(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
+    pub(crate) fn pumped(
+        stream: std::os::unix::net::UnixStream,
+        held: oneshot::Sender<Infallible>,
+    ) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self::Pumped(UnixStream::from_std(stream)))
+        Ok(Self::Pumped { stream: UnixStream::from_std(stream), _held: held })
     }
 
     /// Registers for edges of both directions, once and for all.
@@ -42,14 +48,14 @@ impl Stream {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
             Self::Tcp(stream) => stream.register(registry, token, interest),
-            Self::Pumped(stream) => stream.register(registry, token, interest),
+            Self::Pumped { stream, .. } => stream.register(registry, token, interest),
         }
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(stream) => stream.read(buffer),
-            Self::Pumped(stream) => stream.read(buffer),
+            Self::Pumped { stream, .. } => stream.read(buffer),
         })
     }
 
@@ -58,7 +64,7 @@ impl Stream {
             // A plain send costs the kernel less than a vectored one.
             (Self::Tcp(stream), [single]) => stream.write(single),
             (Self::Tcp(stream), _) => stream.write_vectored(slices),
-            (Self::Pumped(stream), _) => stream.write_vectored(slices),
+            (Self::Pumped { stream, .. }, _) => stream.write_vectored(slices),
         })
     }
 
@@ -78,7 +84,7 @@ impl Stream {
         // A socket that is gone already needs no shutting.
         let _ = match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Self::Pumped(stream) => stream.shutdown(Shutdown::Write),
+            Self::Pumped { stream, .. } => stream.shutdown(Shutdown::Write),
         };
     }
 }

@@ -110,6 +110,10 @@ impl Worker {
             self.inbox.woke();
             self.turn(&events);
         }
+        // The application is told of those who are cut off too.
+        for index in 0..self.connections.len() {
+            self.drop_connection(SessionKey(index as u32));
+        }
         Ok(())
     }
 
@@ -222,9 +226,8 @@ impl Worker {
 
     /// Forgets a connection and its session.
     fn drop_connection(&mut self, key: SessionKey) {
-        if let Some(slot) = self.connections.get_mut(key.0 as usize)
-            && slot.take().is_some()
-        {
+        // Its seat is given back last: who is not counted any more has left every room.
+        if let Some(_connection) = self.connections.get_mut(key.0 as usize).and_then(Option::take) {
             self.inbox.connections.fetch_sub(1, Ordering::Relaxed);
             self.shard.gone(key);
         }

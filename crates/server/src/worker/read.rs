@@ -59,12 +59,16 @@ impl Worker {
 
     /// Decodes and carries out what came; keeps what the session cannot take yet.
     fn take_bytes(&mut self, key: SessionKey, bytes: &mut [u8]) {
-        let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         let Some(session) = self.shard.session(key) else { return };
         let lane = session.opening().lane;
         let mut rest = bytes;
-        while !rest.is_empty() && !connection.broken {
-            if !self.shard.takes_commands(key) && self.shard.phase(key) == Phase::Open {
+        while !rest.is_empty() {
+            let ready = self.is_ready(key);
+            let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+            if connection.broken {
+                break;
+            }
+            if !ready && !connection.decoder.mid_message() {
                 connection.unread.extend_from_slice(rest);
                 self.paused.push(key);
                 break;
@@ -100,16 +104,31 @@ impl Worker {
             }
             rest = &mut rest[consumed..];
         }
+        let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         connection.decoder.release();
         self.shard.heard(key, connection.decoder.mid_message());
+    }
+
+    /// Whether the next message may be looked at: not while too many answers are awaited or unwritten. A
+    /// client that asks without reading so feels it in its own socket.
+    fn is_ready(&mut self, key: SessionKey) -> bool {
+        if self.shard.phase(key) != Phase::Open {
+            return true;
+        }
+        if !self.shard.has_room(key) {
+            // Perhaps nobody has tried to write yet what this turn brought. What is left then waits for the
+            // socket, and an event will tell.
+            self.flush(key);
+        }
+        self.shard.takes_commands(key) && self.shard.has_room(key)
     }
 
     /// Goes on with connections whose session takes commands again.
     pub(super) fn resume_paused(&mut self) {
         for key in std::mem::take(&mut self.paused) {
-            let takes = self.shard.takes_commands(key) || self.shard.phase(key) != Phase::Open;
+            let ready = self.is_ready(key);
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { continue };
-            if !takes {
+            if !ready {
                 self.paused.push(key);
                 continue;
             }

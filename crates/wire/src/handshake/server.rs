@@ -41,6 +41,7 @@ pub struct Refusal(Fault);
 enum Fault {
     Method,
     HttpVersion,
+    Host,
     Body,
     NoUpgrade,
     NoConnection,
@@ -69,6 +70,9 @@ where
     if !head.connection {
         return refuse(Fault::NoConnection);
     }
+    if !matches!(head.host, Single::One(_)) {
+        return refuse(Fault::Host);
+    }
     if head.body {
         return refuse(Fault::Body);
     }
@@ -89,6 +93,8 @@ where
 struct Head<'a> {
     upgrade: bool,
     connection: bool,
+    /// Two of them would be two servers to whoever reads the first or the last (RFC 9112 §3.2).
+    host: Single<'a>,
     /// A body would be read as frames, or frames as a body.
     body: bool,
     version: Single<'a>,
@@ -110,6 +116,7 @@ impl<'a> Head<'a> {
         let mut head = Head {
             upgrade: false,
             connection: false,
+            host: Single::None,
             body: false,
             version: Single::None,
             key: Single::None,
@@ -127,6 +134,8 @@ impl<'a> Head<'a> {
             self.upgrade |= list::contains(value, "websocket");
         } else if is("connection") {
             self.connection |= list::contains(value, "upgrade");
+        } else if is("host") {
+            self.host.add(value);
         } else if is("sec-websocket-version") {
             self.version.add(value);
         } else if is("sec-websocket-key") {
@@ -192,6 +201,7 @@ impl Refusal {
         match self.0 {
             Fault::Method => "a websocket handshake is a GET request",
             Fault::HttpVersion => "a websocket handshake needs HTTP/1.1",
+            Fault::Host => "Host must be there once",
             Fault::Body => "a websocket handshake has no body",
             Fault::NoUpgrade => "this endpoint speaks websocket: the request lacks 'Upgrade: websocket'",
             Fault::NoConnection => "the request lacks 'Connection: Upgrade'",

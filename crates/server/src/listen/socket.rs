@@ -1,0 +1,127 @@
+//! A socket that can still be spoken to when hyper has given it up: hyper leaves a request whose head does
+//! not come in time without an answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use fanfare_protocol::ErrorCode;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A connection's socket while it speaks HTTP.
+pub(crate) struct HttpSocket(Arc<Shared>);
+
+/// What is left of the socket for who serves it.
+pub(crate) struct Farewell(Weak<Shared>);
+
+struct Shared {
+    stream: TcpStream,
+    /// Whether something came since the last answer. Written by the socket, read by its farewell.
+    asked: AtomicBool,
+}
+
+impl HttpSocket {
+    pub(crate) fn new(stream: TcpStream) -> (Self, Farewell) {
+        let shared = Arc::new(Shared { stream, asked: AtomicBool::new(false) });
+        let farewell = Farewell(Arc::downgrade(&shared));
+        (Self(shared), farewell)
+    }
+
+    /// The stream, for who takes it over.
+    pub(crate) fn into_stream(self) -> Option<TcpStream> {
+        Arc::into_inner(self.0).map(|shared| shared.stream)
+    }
+}
+
+impl Farewell {
+    /// Answers a request that began to come and did not end in time. Who sent nothing is told nothing: a
+    /// client might take it for the answer to what it asks next.
+    pub(crate) fn too_late(&self) {
+        let Some(shared) = self.0.upgrade() else { return };
+        if !shared.asked.load(Ordering::Relaxed) {
+            return;
+        }
+        let code = ErrorCode::HandshakeTimeout;
+        let body = serde_json::json!({"error": {"code": code.as_str(), "message": code.text()}}).to_string();
+        let answer = format!(
+            "HTTP/1.1 {} Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            code.http_status(),
+            body.len(),
+        );
+        // A socket that takes no bytes now has waited long enough.
+        let _ = shared.stream.try_write(answer.as_bytes());
+    }
+}
+
+impl AsyncRead for HttpSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Shared { stream, asked } = &*self.0;
+        loop {
+            ready!(stream.poll_read_ready(context))?;
+            match stream.try_read(buffer.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(bytes) => {
+                    buffer.advance(bytes);
+                    asked.fetch_or(bytes > 0, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl HttpSocket {
+    fn write(
+        &self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let Shared { stream, asked } = &*self.0;
+        loop {
+            ready!(stream.poll_write_ready(context))?;
+            match write(stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    asked.store(false, Ordering::Relaxed);
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for HttpSocket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(context, |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(context, |stream| stream.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write))
+    }
+}

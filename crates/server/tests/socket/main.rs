@@ -1,0 +1,24 @@
+//! The server at its socket: bytes that no library would send, and clients that somebody else wrote.
+//!
+//! - `raw_socket_http`, `raw_socket_frames`, `raw_socket_application`: tables of what goes wrong, each case
+//!   with a neighbour in the same room that must not notice
+//! - `raw_socket_floods`, `raw_socket_deadlines`: much at once, and too late
+//! - `limits`: the bounds on connections, subscriptions and slow consumers
+//! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `handlers`, `embedding`: in an application
+//! - `process`: the binary, where it matters that it is a process
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
+
+mod conversation;
+mod embedding;
+mod handlers;
+mod limits;
+mod process;
+mod raw_socket_application;
+mod raw_socket_deadlines;
+mod raw_socket_floods;
+mod raw_socket_frames;
+mod raw_socket_http;
+mod recovery;
+mod support;
