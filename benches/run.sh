@@ -2,7 +2,7 @@
 # Measures Fanfare beside its peers on this machine: every scenario against every server, in turn, several times.
 #
 #   benches/run.sh                                  everything; about an hour and a half
-#   benches/run.sh --quick                          a smoke test of two or three minutes
+#   benches/run.sh --quick                          a smoke test of three or four minutes
 #   benches/run.sh --peers "fanfare nats" --scenarios "fanout_1k many"
 #
 # Writes benches/results/<date>-<commit>.json and benches/results/latest.md (--quick writes neither; --keep DIR

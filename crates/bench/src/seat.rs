@@ -152,7 +152,7 @@ impl Seat {
         let space = &mut buffer[carried..carried + READ_BYTES];
         let rest = match self.stream.read(space) {
             Ok(0) => {
-                self.finish(None, ground.now_ns());
+                self.unready(ground, "the server closed a connection before it was ready");
                 Rest::Nothing
             }
             Ok(read_bytes) => {
@@ -165,10 +165,7 @@ impl Seat {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Nothing,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Rest::More,
             Err(error) => {
-                if !self.link.ready {
-                    ground.ledger.fault(|| format!("cannot connect: {error}"));
-                }
-                self.finish(None, ground.now_ns());
+                self.unready(ground, &format!("a connection broke before it was ready: {error}"));
                 Rest::Nothing
             }
         };
@@ -184,10 +181,23 @@ impl Seat {
 
     /// The socket is writable, so it is connected; what waits can be sent.
     pub(crate) fn writable(&mut self, ground: &mut Ground) {
+        if !self.link.ready
+            && let Ok(Some(error)) = self.stream.take_error()
+        {
+            return self.unready(ground, &format!("cannot connect: {error}"));
+        }
         if matches!(self.stage, Stage::Plain) && !self.link.ready {
             self.hear(ground, |adapter, who, hearing| adapter.opened(who, hearing));
         }
         self.flush();
+    }
+
+    /// The connection is gone, and if it was not ready yet, that is why.
+    fn unready(&mut self, ground: &mut Ground, why: &str) {
+        if !self.link.ready && self.end.is_none() {
+            ground.ledger.fault(|| why.to_owned());
+        }
+        self.finish(None, ground.now_ns());
     }
 
     /// Goes through received bytes and keeps what is not complete.
