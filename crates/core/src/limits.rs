@@ -75,7 +75,8 @@ impl Default for Limits {
 /// The largest message that may be configured.
 pub const MESSAGE_BYTES_CEILING: usize = 512 * 1024;
 
-/// Joined publications are cut into buffers of this size, so that one of them always fits an outbox.
+/// Joined publications are cut into buffers of this size, give or take a message, so that a channel's burst
+/// can be given to its members in parts.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// How many replays of the largest size may wait in one connection's outbox, which does not bound them itself.
@@ -85,7 +86,7 @@ pub const REPLAYS_WAITING_MAX: usize = 4;
 /// About a third of a millisecond of kernel time for small writes.
 const FANOUT_SLICE: usize = 32;
 
-const _: () = assert!(BATCH_BYTES_MAX <= 256 * 1024 / 2, "two batches have to fit the default outbox");
+const _: () = assert!(BATCH_BYTES_MAX <= 256 * 1024 / 2, "a batch has to be a small part of a burst");
 
 /// How long things may take, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]

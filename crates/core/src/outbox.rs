@@ -64,6 +64,9 @@ impl Chunk {
     }
 }
 
+/// How many times the bound a burst may be for a peer of whom nothing says that it is slow.
+pub const BURST_FACTOR: usize = 16;
+
 /// The outbox cannot take the chunk, and nothing in it may be given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -101,9 +104,13 @@ impl Outbox {
     /// Appends a chunk that may not be lost. An empty outbox takes one of any size: else what is larger than
     /// the bound could never be delivered, however fast the peer reads.
     ///
+    /// The bound is on what a peer leaves unread. Where the socket is not known to be `blocked`, nothing says
+    /// that the peer is slow: a burst of one turn is taken beyond the bound, up to [`BURST_FACTOR`] times it,
+    /// and does not count against the peer afterwards.
+    ///
     /// # Errors
-    /// When more than `bytes_max` would wait, even after giving up what may be given up, and ever after.
-    pub fn push(&mut self, chunk: Chunk, bytes_max: usize) -> Result<Vec<Rc<Tag>>, Full> {
+    /// When more than that would wait, even after giving up what may be given up, and ever after.
+    pub fn push(&mut self, chunk: Chunk, bytes_max: usize, blocked: bool) -> Result<Vec<Rc<Tag>>, Full> {
         let mut dropped = Vec::new();
         if self.refused {
             return Err(Full);
@@ -118,7 +125,14 @@ impl Outbox {
         if room_for == 0 {
             return Ok(dropped);
         }
-        while !self.chunks.is_empty() && self.bytes + room_for > bytes_max + self.exempt_bytes {
+        let over = |outbox: &Self| {
+            !outbox.chunks.is_empty() && outbox.bytes + room_for > bytes_max + outbox.exempt_bytes
+        };
+        if over(self) && !blocked && self.bytes + room_for <= bytes_max.saturating_mul(BURST_FACTOR) {
+            self.push_exempt(chunk);
+            return Ok(dropped);
+        }
+        while over(self) {
             match self.give_up_oldest() {
                 Some(tag) => dropped.push(tag),
                 None => match chunk.tag {
@@ -163,7 +177,7 @@ impl Outbox {
         let from = self.first_droppable();
         let index = self.chunks.iter().skip(from).position(|chunk| chunk.tag.is_some())? + from;
         let chunk = self.chunks.remove(index)?;
-        self.bytes -= chunk.len();
+        self.forget(&chunk);
         chunk.tag
     }
 
@@ -172,8 +186,15 @@ impl Outbox {
         let same = |chunk: &Chunk| chunk.tag.as_ref().is_some_and(|known| **known == **tag);
         let Some(index) = self.chunks.iter().skip(from).position(same) else { return };
         if let Some(chunk) = self.chunks.remove(index + from) {
-            self.bytes -= chunk.len();
+            self.forget(&chunk);
             dropped.extend(chunk.tag);
+        }
+    }
+
+    fn forget(&mut self, chunk: &Chunk) {
+        self.bytes -= chunk.len();
+        if chunk.is_exempt() {
+            self.exempt_bytes -= chunk.len();
         }
     }
 
@@ -251,7 +272,7 @@ mod tests {
     fn advances_over_chunk_borders_and_owns_nothing_when_empty() {
         let mut outbox = Outbox::default();
         for text in ["abc", "def", "g"] {
-            outbox.push(chunk(text, None), 100).unwrap();
+            outbox.push(chunk(text, None), 100, true).unwrap();
         }
         outbox.advance(4);
         assert_eq!(waiting(&outbox), "ef|g");
@@ -264,8 +285,8 @@ mod tests {
     #[test]
     fn a_full_outbox_refuses_what_may_not_be_lost() {
         let mut outbox = Outbox::default();
-        outbox.push(chunk("abcd", None), 5).unwrap();
-        assert_eq!(outbox.push(chunk("ef", None), 5), Err(Full));
+        outbox.push(chunk("abcd", None), 5, true).unwrap();
+        assert_eq!(outbox.push(chunk("ef", None), 5, true), Err(Full));
         assert_eq!(waiting(&outbox), "abcd");
     }
 
@@ -274,12 +295,12 @@ mod tests {
         let droppable = || tag(OutboxPolicy::DropOldest, &channel(), None);
         let mut outbox = Outbox::default();
         for text in ["abc", "def", "ghi"] {
-            assert!(outbox.push(chunk(text, droppable()), 9).unwrap().is_empty());
+            assert!(outbox.push(chunk(text, droppable()), 9, true).unwrap().is_empty());
         }
         outbox.advance(1);
-        assert_eq!(outbox.push(chunk("jkl", droppable()), 9).unwrap().len(), 1);
+        assert_eq!(outbox.push(chunk("jkl", droppable()), 9, true).unwrap().len(), 1);
         assert_eq!(waiting(&outbox), "bc|ghi|jkl");
-        assert_eq!(outbox.push(chunk("0123456789", droppable()), 9).unwrap().len(), 3);
+        assert_eq!(outbox.push(chunk("0123456789", droppable()), 9, true).unwrap().len(), 3);
         assert_eq!(waiting(&outbox), "bc");
     }
 
@@ -287,9 +308,9 @@ mod tests {
     fn keep_latest_replaces_only_its_own_key() {
         let keyed = |key| tag(OutboxPolicy::KeepLatest, &channel(), Some(key));
         let mut outbox = Outbox::default();
-        outbox.push(chunk("a1", keyed("a")), 100).unwrap();
-        outbox.push(chunk("b1", keyed("b")), 100).unwrap();
-        assert_eq!(outbox.push(chunk("a2", keyed("a")), 100).unwrap().len(), 1);
+        outbox.push(chunk("a1", keyed("a")), 100, true).unwrap();
+        outbox.push(chunk("b1", keyed("b")), 100, true).unwrap();
+        assert_eq!(outbox.push(chunk("a2", keyed("a")), 100, true).unwrap().len(), 1);
         assert_eq!(waiting(&outbox), "b1|a2");
         assert_eq!(outbox.bytes(), 4);
     }
@@ -297,8 +318,8 @@ mod tests {
     #[test]
     fn last_words_follow_what_is_partly_written() {
         let mut outbox = Outbox::default();
-        outbox.push(chunk("abc", None), 100).unwrap();
-        outbox.push(chunk("def", None), 100).unwrap();
+        outbox.push(chunk("abc", None), 100, true).unwrap();
+        outbox.push(chunk("def", None), 100, true).unwrap();
         outbox.advance(1);
         outbox.clear_unwritten();
         outbox.push_exempt(chunk("bye", None));

@@ -91,6 +91,25 @@ fn slow_clients_are_removed_while_their_room_is_served() {
     bench.end();
 }
 
+/// Five large messages that came in one turn closed every member of the room as slow, before a single write to
+/// any of them had been tried: the bound is on what a peer leaves unread.
+#[test]
+fn a_burst_of_one_turn_makes_nobody_slow() {
+    let mut setup = Setup::default();
+    small(&mut setup);
+    let mut bench = Bench::new(&setup);
+    bench.run("open ann\nopen bob\nann: subscribe x\nann> subscribed x A.0 replayed=0");
+    bench.run("bob: subscribe x\nbob> subscribed x A.0 replayed=0\nhold");
+    for offset in 1..=8 {
+        bench.run(&format!("api publish x {FORTY}\napi> published A.{offset}"));
+    }
+    let lines = |name: &str| -> String {
+        (1..=8).map(|offset| format!("{name}> message x A.{offset} {FORTY}\n")).collect()
+    };
+    bench.run(&format!("release\n{}{}", lines("ann"), lines("bob")));
+    bench.end();
+}
+
 /// A hub that waits for room in one client's queue stops the whole room.
 #[test]
 fn a_full_outbox_stops_nobody_else() {
@@ -103,7 +122,7 @@ fn a_full_outbox_stops_nobody_else() {
             "api publish x {data}\nbob> message x A.{offset} {data}\napi> published A.{offset}"
         ));
     }
-    let outbox = bench.shards[0].sessions().find(|s| s.id().serial == 1).map(|s| s.outbox_bytes());
+    let outbox = bench.shards[0].sessions().find(|s| s.id().serial == 1 << 24).map(|s| s.outbox_bytes());
     assert!(outbox.is_some_and(|bytes| bytes < 1000), "the slow client still holds {outbox:?} bytes");
     bench.end();
 }
@@ -350,7 +369,7 @@ fn nothing_follows_what_had_no_room() {
     let mut setup = Setup::default();
     small(&mut setup);
     let mut bench = Bench::new(&setup);
-    bench.run("open ann silent\nann blocks\nhold");
+    bench.run("open ann silent\nann blocks\nann: ping\nhold");
     let ping = |id: &str| {
         let id = (!id.is_empty()).then(|| fanfare_protocol::RequestId::Text(id.into()));
         Ok(fanfare_protocol::Command::Ping { id })
@@ -362,6 +381,7 @@ fn nothing_follows_what_had_no_room() {
     let id = &FORTY[..35];
     bench.run(&format!(
         "ann reads
+         ann> pong
          ann> pong #{id}
          ann> pong #{id}
          ann> disconnect 4000

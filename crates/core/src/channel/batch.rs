@@ -13,6 +13,9 @@ use crate::outbox::{self, Chunk, Tag};
 use crate::ports::lane::Lane;
 use crate::shard::Lanes;
 
+/// What a message costs beside its encoded bytes: its publication's place, its ends.
+const MESSAGE_BYTES: usize = 16;
+
 /// A batch that still grows.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -44,12 +47,22 @@ impl Batch {
         event: &Event<'_>,
         publication: Option<Arc<Publication>>,
         lanes: &mut Lanes,
-    ) {
+    ) -> usize {
+        let mut grown = MESSAGE_BYTES;
         for lane in &mut self.lanes {
+            let before = lane.bytes.len();
             lanes.encode(lane.lane, event, &mut lane.bytes);
             lane.ends.push(lane.bytes.len() as u32);
+            grown += lane.bytes.len() - before;
         }
         self.publications.push(publication);
+        grown
+    }
+
+    /// What the batch costs: the bytes of all lanes, and something for each message.
+    pub(crate) fn bytes(&self) -> usize {
+        let encoded: usize = self.lanes.iter().map(|lane| lane.bytes.len()).sum();
+        encoded + self.publications.len() * MESSAGE_BYTES
     }
 
     pub(crate) fn freeze(self, policy: OutboxPolicy) -> Copies {

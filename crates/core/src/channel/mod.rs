@@ -2,6 +2,7 @@
 
 mod batch;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,7 +37,9 @@ pub(crate) struct Channel {
     pub(crate) scheduled: bool,
     /// How many members each lane has: what has to be encoded.
     lanes: SmallVec<[(Lane, u32); 2]>,
-    batches: Vec<Batch>,
+    batches: VecDeque<Batch>,
+    /// The bytes in `batches`.
+    waiting_bytes: usize,
 }
 
 impl Channel {
@@ -48,7 +51,8 @@ impl Channel {
             pending: 0,
             scheduled: false,
             lanes: SmallVec::new(),
-            batches: Vec::new(),
+            batches: VecDeque::new(),
+            waiting_bytes: 0,
         }
     }
 
@@ -83,33 +87,56 @@ impl Channel {
         }
         if self.members.is_empty() {
             self.members = Vec::new();
-            self.batches = Vec::new();
+            self.batches = VecDeque::new();
+            self.waiting_bytes = 0;
         }
         self.members.get(slot).map(|moved| moved.session)
     }
 
-    /// Appends a message to what waits, encoded once per lane.
-    pub(crate) fn enqueue(&mut self, publication: &Arc<Publication>, lanes: &mut Lanes) {
-        self.append(&Event::Message(publication), Some(publication.clone()), lanes);
+    /// Appends a message to what waits, encoded once per lane; returns by how many bytes it has grown.
+    pub(crate) fn enqueue(&mut self, publication: &Arc<Publication>, lanes: &mut Lanes) -> usize {
+        self.append(&Event::Message(publication), Some(publication.clone()), lanes)
     }
 
-    /// Appends an event that every member gets.
-    pub(crate) fn enqueue_event(&mut self, event: &Event<'_>, lanes: &mut Lanes) {
-        self.append(event, None, lanes);
+    /// Appends an event that every member gets; returns by how many bytes what waits has grown.
+    pub(crate) fn enqueue_event(&mut self, event: &Event<'_>, lanes: &mut Lanes) -> usize {
+        self.append(event, None, lanes)
     }
 
-    fn append(&mut self, event: &Event<'_>, publication: Option<Arc<Publication>>, lanes: &mut Lanes) {
-        if self.batches.last().is_none_or(Batch::is_full) {
-            self.batches.push(Batch::new(self.lanes.iter().map(|(lane, _)| *lane)));
+    fn append(
+        &mut self,
+        event: &Event<'_>,
+        publication: Option<Arc<Publication>>,
+        lanes: &mut Lanes,
+    ) -> usize {
+        if self.batches.back().is_none_or(Batch::is_full) {
+            self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane)));
         }
-        if let Some(batch) = self.batches.last_mut() {
-            batch.append(event, publication, lanes);
-        }
+        let grown = self.batches.back_mut().map_or(0, |batch| batch.append(event, publication, lanes));
+        self.waiting_bytes += grown;
+        grown
     }
 
-    /// What waits, ready to be shared; the channel has nothing waiting afterwards.
-    pub(crate) fn take(&mut self) -> Vec<Rc<Copies>> {
+    /// How many bytes wait to be given to the members.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// What waits, oldest first, ready to be shared: batches until they are `bytes_max` together or more.
+    pub(crate) fn take(&mut self, bytes_max: usize) -> Vec<Rc<Copies>> {
         let policy = self.namespace.outbox_policy;
-        std::mem::take(&mut self.batches).into_iter().map(|batch| Rc::new(batch.freeze(policy))).collect()
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while bytes < bytes_max
+            && let Some(batch) = self.batches.pop_front()
+        {
+            bytes += batch.bytes();
+            taken.push(Rc::new(batch.freeze(policy)));
+        }
+        self.waiting_bytes -= bytes;
+        if self.batches.is_empty() {
+            self.batches = VecDeque::new();
+        }
+        taken
     }
 }

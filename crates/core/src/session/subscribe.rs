@@ -155,7 +155,10 @@ impl Shard {
                 if deliberate {
                     self.fan_out_channel(channel);
                 }
-                if let Some(moved) = self.channels[channel as usize].remove(slot) {
+                let waiting = self.channels[channel as usize].waiting_bytes();
+                let moved = self.channels[channel as usize].remove(slot);
+                self.waiting_bytes -= waiting - self.channels[channel as usize].waiting_bytes();
+                if let Some(moved) = moved {
                     self.move_slot(moved, channel, slot);
                 }
             }

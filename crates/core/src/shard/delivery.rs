@@ -20,7 +20,7 @@ impl Shard {
                         true => Event::Joined { channel: &channel, member: &member },
                         false => Event::Left { channel: &channel, member: &member },
                     };
-                    self.channels[key as usize].enqueue_event(&event, &mut self.lanes);
+                    self.waiting_bytes += self.channels[key as usize].enqueue_event(&event, &mut self.lanes);
                     self.schedule(key);
                 }
             }
@@ -54,7 +54,7 @@ impl Shard {
             if channel.members.is_empty() {
                 continue;
             }
-            channel.enqueue(publication, &mut self.lanes);
+            self.waiting_bytes += channel.enqueue(publication, &mut self.lanes);
             self.schedule(key);
         }
     }
@@ -131,11 +131,7 @@ impl Shard {
                 })
                 .map(|(key, _)| key as u32)
                 .collect(),
-            Target::Connection(id) if id.node == self.node && id.shard() == self.id.0 => {
-                let found = self.sessions.iter().find(|(_, session)| session.id == *id);
-                found.map(|(key, _)| key as u32).into_iter().collect()
-            }
-            Target::Connection(_) => Vec::new(),
+            Target::Connection(id) => self.key_of(*id).into_iter().collect(),
         }
     }
 

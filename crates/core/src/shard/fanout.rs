@@ -6,11 +6,15 @@ use fanfare_protocol::Event;
 
 use super::{Counters, Shard};
 use crate::channel::{Channel, Copies};
-use crate::outbox::{Chunk, Tag};
+use crate::outbox::{BURST_FACTOR, Chunk, Tag};
 use crate::session::{Lagged, Phase, Session, SessionKey};
 
 /// A channel with more members than this is large: its copies are written after everything else, in slices.
 const SMALL_CHANNEL_MEMBERS: usize = 64;
+
+/// Channels of which a session is owed word that messages were given up. With more of them it is closed as
+/// slow: it can then recover, where it could not make sense of the gaps.
+const LAGGED_CHANNELS_MAX: usize = 64;
 
 impl Shard {
     pub(super) fn schedule(&mut self, key: u32) {
@@ -39,21 +43,40 @@ impl Shard {
         {
             self.fan_out_scheduled(key);
         }
+        for key in std::mem::take(&mut self.again) {
+            self.schedule(key);
+        }
         self.close_overflowed();
     }
 
     fn fan_out_scheduled(&mut self, key: u32) {
         self.channels[key as usize].scheduled = false;
-        self.fan_out_channel(key);
+        // No more than an outbox takes in a burst: the rest comes in the next turn, after the writes.
+        self.give_waiting(key, self.settings.limits.outbox_bytes_max.saturating_mul(BURST_FACTOR / 4));
+        if self.channels[key as usize].waiting_bytes() > 0 {
+            self.again.push(key);
+        }
         self.drop_channel_if_unused(key);
     }
 
-    /// Gives what waits in one channel to its members.
+    /// Gives all that waits in one channel to its members.
     pub(crate) fn fan_out_channel(&mut self, key: u32) {
-        let batches = self.channels[key as usize].take();
+        self.give_waiting(key, usize::MAX);
+    }
+
+    fn give_waiting(&mut self, key: u32, bytes_max: usize) {
+        let waiting = self.channels[key as usize].waiting_bytes();
+        let batches = self.channels[key as usize].take(bytes_max);
+        self.waiting_bytes -= waiting - self.channels[key as usize].waiting_bytes();
         for copies in batches {
             self.give(key, &copies);
         }
+    }
+
+    /// Whether more waits in channels than their members could be given: then nothing further should be
+    /// delivered to the shard until some of it is written.
+    pub fn is_behind(&self) -> bool {
+        self.waiting_bytes > self.settings.limits.outbox_bytes_max.saturating_mul(BURST_FACTOR)
     }
 
     fn give(&mut self, key: u32, copies: &Rc<Copies>) {
@@ -65,11 +88,11 @@ impl Shard {
             if session.phase != Phase::Open {
                 continue;
             }
-            let Session { id, outbox, lagged, .. } = session;
+            let Session { id, outbox, lagged, blocked_since_ms, .. } = session;
             let mut full = false;
             let count = copies.for_member(member.lane, *id, member.filter.as_deref(), |chunk| {
-                match outbox.push(chunk, bytes_max) {
-                    Ok(dropped) => note_dropped(lagged, &dropped, &mut self.counters.messages_dropped),
+                match outbox.push(chunk, bytes_max, blocked_since_ms.is_some()) {
+                    Ok(dropped) => full |= !note_dropped(lagged, &dropped, &mut self.counters),
                     Err(_) => full = true,
                 }
             });
@@ -114,9 +137,13 @@ impl Shard {
             if !put(session, Chunk::whole(bytes), self.settings.limits.outbox_bytes_max, &mut self.counters) {
                 self.overflowed.push(*key);
             }
-            if !session.bulk {
-                session.bulk = true;
-                self.bulk.push_back(*key);
+            let (flag, queue) = match keys.len() > SMALL_CHANNEL_MEMBERS {
+                true => (&mut session.bulk, &mut self.bulk),
+                false => (&mut session.urgent, &mut self.urgent),
+            };
+            if !*flag {
+                *flag = true;
+                queue.push_back(*key);
             }
         }
         self.close_overflowed();
@@ -188,20 +215,24 @@ impl Shard {
 
 /// Gives a session something that may not be lost; false when its outbox has no room for it.
 pub(super) fn put(session: &mut Session, chunk: Chunk, bytes_max: usize, counters: &mut Counters) -> bool {
-    let taken = session.outbox.push(chunk, bytes_max);
-    if let Ok(dropped) = &taken {
-        note_dropped(&mut session.lagged, dropped, &mut counters.messages_dropped);
+    let blocked = session.blocked_since_ms.is_some();
+    match session.outbox.push(chunk, bytes_max, blocked) {
+        Ok(dropped) => note_dropped(&mut session.lagged, &dropped, counters),
+        Err(_) => false,
     }
-    taken.is_ok()
 }
 
-fn note_dropped(lagged: &mut Option<Box<Lagged>>, dropped: &[Rc<Tag>], total: &mut u64) {
+/// Remembers what was given up, to be told; false when it was of too many channels to remember.
+fn note_dropped(lagged: &mut Option<Box<Lagged>>, dropped: &[Rc<Tag>], counters: &mut Counters) -> bool {
     for tag in dropped {
-        *total += 1;
+        counters.messages_dropped += 1;
         let lagged = lagged.get_or_insert_default();
+        let known = lagged.len();
         match lagged.iter_mut().find(|(channel, _)| *channel == tag.channel) {
             Some((_, count)) => *count += 1,
+            None if known >= LAGGED_CHANNELS_MAX => return false,
             None => lagged.push((tag.channel.clone(), 1)),
         }
     }
+    true
 }

@@ -15,6 +15,10 @@ use crate::timers::{Timer, TimerKind};
 /// Pings are due on this grid, so that those of many connections are written in one go.
 const PING_GRID_MS: u64 = 100;
 
+/// The bits of a connection's serial that are its session's key: 16 million sessions a shard.
+const SESSION_KEY_BITS: u32 = 24;
+const SESSION_KEY_MASK: u64 = (1 << SESSION_KEY_BITS) - 1;
+
 /// A deadline that is found so long after it was due was missed by this thread, not by the peer.
 const LATE_MS: u64 = 1_000;
 
@@ -26,8 +30,7 @@ fn is_peers(kind: TimerKind) -> bool {
 impl Shard {
     /// Begins a session.
     pub fn open(&mut self, opening: Opening) -> SessionKey {
-        let id = ConnectionId { node: self.node, serial: self.serial_next };
-        self.serial_next += 1;
+        let id = self.next_id(self.sessions.vacant_key());
         self.counters.opened += 1;
         let user = opening.user.clone();
         let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
@@ -43,6 +46,22 @@ impl Shard {
             self.after(key, TimerKind::Drain, 0);
         }
         key
+    }
+
+    /// The shard in the upper byte, then a count, then the session's key: so that the session of an id is
+    /// found at once, and no two sessions of one key have the same id.
+    fn next_id(&mut self, key: usize) -> ConnectionId {
+        self.count_next = self.count_next.wrapping_add(1);
+        let serial = u64::from(self.id.0) << 56
+            | u64::from(self.count_next) << SESSION_KEY_BITS
+            | key as u64 & SESSION_KEY_MASK;
+        ConnectionId { node: self.node, serial }
+    }
+
+    /// The session of a connection, if it is one of this shard's.
+    pub(super) fn key_of(&self, id: ConnectionId) -> Option<u32> {
+        let key = (id.serial & SESSION_KEY_MASK) as u32;
+        self.sessions.get(key as usize).filter(|session| session.id == id).map(|_| key)
     }
 
     fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
@@ -87,11 +106,14 @@ impl Shard {
         if bytes > 0 {
             session.outbox.advance(bytes);
         }
+        // A reader that is always a little behind hears of its gaps too.
+        let has_room = session.outbox.bytes() <= self.settings.limits.outbox_bytes_max / 2;
+        if bytes > 0 && has_room && session.lagged.is_some() {
+            self.tell_lagged(key);
+        }
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         if !blocked {
             session.blocked_since_ms = None;
-            if session.lagged.is_some() && session.outbox.is_empty() {
-                self.tell_lagged(key);
-            }
         } else if bytes > 0 || session.blocked_since_ms.is_none() {
             session.blocked_since_ms = Some(now_ms);
             self.watch(key, TimerKind::Write, u64::from(self.settings.deadlines.write_ms));

@@ -59,7 +59,7 @@ pub struct Settings {
 pub struct Shard {
     pub(crate) id: ShardId,
     node: u32,
-    serial_next: u64,
+    count_next: u32,
     pub(crate) settings: Arc<Settings>,
     pub(crate) lanes: Lanes,
     pub(crate) broker: Arc<dyn Broker>,
@@ -74,6 +74,10 @@ pub struct Shard {
     /// Channels with something to give, small ones first.
     small: VecDeque<u32>,
     large: VecDeque<u32>,
+    /// Channels of which only a part was given in this turn.
+    again: Vec<u32>,
+    /// Bytes that wait in all channels.
+    pub(crate) waiting_bytes: usize,
     /// Sessions with something to write: answers and small channels before copies of large ones.
     urgent: VecDeque<u32>,
     bulk: VecDeque<u32>,
@@ -118,7 +122,7 @@ impl Shard {
         Self {
             id,
             node,
-            serial_next: u64::from(id.0) << 56 | 1,
+            count_next: 0,
             settings,
             lanes: Lanes::new(lanes),
             broker,
@@ -132,6 +136,8 @@ impl Shard {
             timers: Timers::default(),
             small: VecDeque::new(),
             large: VecDeque::new(),
+            again: Vec::new(),
+            waiting_bytes: 0,
             urgent: VecDeque::new(),
             bulk: VecDeque::new(),
             overflowed: Vec::new(),
