@@ -101,6 +101,14 @@ impl Outbox {
         self.exempt_bytes
     }
 
+    /// Whether a quarter of the bound is free, or would be once everything were given up that may be.
+    pub fn has_room(&self, bytes_max: usize) -> bool {
+        let most = bytes_max - bytes_max / 4;
+        let bound = self.bytes.saturating_sub(self.exempt_bytes);
+        let droppable = || self.chunks.iter().filter(|chunk| chunk.tag.is_some()).map(Chunk::len).sum();
+        bound <= most || bound.saturating_sub(droppable()) <= most
+    }
+
     /// Appends a chunk that may not be lost. An empty outbox takes one of any size: else what is larger than
     /// the bound could never be delivered, however fast the peer reads.
     ///

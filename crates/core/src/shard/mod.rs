@@ -189,10 +189,10 @@ impl Shard {
         self.sessions.get(key.0 as usize).is_some_and(|session| u32::from(session.broker_in_flight) < max)
     }
 
-    /// Whether at least half of the outbox is free, so that answers to a command will fit.
+    /// Whether the session's outbox has room for the answers to another command.
     pub fn has_room(&self, key: SessionKey) -> bool {
         let bytes_max = self.settings.limits.outbox_bytes_max;
-        self.sessions.get(key.0 as usize).is_none_or(|session| session.outbox.bytes() <= bytes_max / 2)
+        self.sessions.get(key.0 as usize).is_none_or(|session| session.outbox.has_room(bytes_max))
     }
 
     /// Carries out what a client asked, or tells it why its message could not be understood.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fanfare_core::limits::{Deadlines, Limits};
+use fanfare_core::namespace::{Namespace, OutboxPolicy};
 use serde_json::{Value, json};
 use socket2::SockRef;
 use tokio::net::TcpSocket;
@@ -12,6 +13,7 @@ use super::support::frames::{close, text};
 use super::support::neighbour::Neighbour;
 use super::support::node::{TestNode, builder, patient};
 use super::support::raw::{Answer, HEAD, Raw};
+use super::support::within;
 
 /// A message that fills an outbox fast.
 const LARGE: usize = 16 * 1024;
@@ -223,4 +225,29 @@ async fn a_list_of_members_ends_early_where_they_say_too_much() {
         late.ask(&json!({"type": "ping"}), "pong").await;
         node.stop();
     }
+}
+
+/// Where messages may be given up, an outbox that is always full is how a slow reader lives. What it asks for
+/// must be done all the same.
+#[tokio::test]
+async fn a_slow_reader_whose_messages_are_given_up_is_still_heard() {
+    let lossy = Namespace { outbox_policy: OutboxPolicy::DropOldest, ..Namespace::default() };
+    let deadlines = Deadlines { write_ms: 600_000, ..patient() };
+    let node = TestNode::start(builder().deadlines(deadlines).namespace("lossy", lossy)).await;
+    let mut neighbour = Neighbour::move_in(&node, "lossy:room").await.unwrap();
+    let mut stalled = member(&node, "lossy:room").await;
+    let filler = "f".repeat(LARGE);
+    let fanfare = node.node.fanfare();
+    while fanfare.metrics().await.unwrap().dropped == 0 {
+        node.publish("lossy:room", &json!({"filler": filler})).await;
+        neighbour.unmoved(&node).await.unwrap();
+    }
+    stalled.send(&text(r#"{"type":"unsubscribe","channel":"lossy:room"}"#)).await.unwrap();
+    let left = async {
+        while fanfare.channels("lossy:", None, 1).await.unwrap()[0].connections > 1 {
+            neighbour.unmoved(&node).await.unwrap();
+        }
+    };
+    within("the slow reader to leave", left).await.unwrap();
+    node.stop();
 }
