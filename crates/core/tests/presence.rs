@@ -251,7 +251,7 @@ fn anonymous_connections_are_members_under_their_own_ids() {
          x: subscribe room
          x> subscribed room A.0 replayed=0
          y: subscribe #1 room presence
-         y> subscribed #1 room A.0 replayed=0 users=2 connections=2 [00000007-1*1 00000007-100000000000001*1]
+         y> subscribed #1 room A.0 replayed=0 users=2 connections=2 [00000007-1000000*1 00000007-100000001000000*1]
          x: connect #2
          x> connected #2 c0.1 -",
     );

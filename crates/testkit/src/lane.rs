@@ -186,7 +186,7 @@ fn number(id: Option<&RequestId>) -> String {
 }
 
 fn short(id: ConnectionId) -> String {
-    format!("c{}.{}", id.shard(), id.serial & (u64::MAX >> 8))
+    format!("c{}.{}", id.shard(), id.serial >> 24 & u64::from(u32::MAX))
 }
 
 fn since_begin(unix_ms: u64) -> u64 {

@@ -171,6 +171,11 @@ impl Worker {
     }
 
     fn take_inputs(&mut self) {
+        // What waits in channels is bounded too: until some of it is written, the inbox fills and its own bound
+        // tells the publishers.
+        if self.shard.is_behind() {
+            return;
+        }
         let mut inputs = std::mem::take(&mut self.inputs);
         self.inbox.take(&mut inputs);
         let unix_ms = unix_ms();
