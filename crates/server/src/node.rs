@@ -403,7 +403,9 @@ impl Start {
                 traffic,
             });
             if let Err(error) = worker.run() {
-                tracing::error!(%error, shard = index, "a worker's selector failed");
+                // As with a panic: half a node is worse than one that is started again.
+                tracing::error!(%error, shard = index, "a worker's selector failed; the process ends");
+                std::process::abort();
             }
         })
     }

@@ -44,6 +44,8 @@ pub enum Ending {
     Violation(CloseCode),
     /// It sent its close frame, perhaps with a code.
     Closed(Option<u16>),
+    /// Its side of the connection ended without a word.
+    HungUp,
 }
 
 /// What is known of a connection when it opens.

@@ -163,6 +163,10 @@ impl Shard {
     /// time that a close may take; a publish that was carried out is so acknowledged whatever followed it.
     pub fn end(&mut self, key: SessionKey, ending: Ending) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.ending.is_some() {
+            // It hangs up behind its own close frame or violation, whose answer is still to come.
+            return;
+        }
         if session.broker_in_flight == 0 && session.calls_in_flight == 0 {
             return self.finish(key, ending);
         }
@@ -185,6 +189,13 @@ impl Shard {
         match ending {
             Ending::Violation(code) => self.close(key, code, None),
             Ending::Closed(code) => self.peer_closed(key, code),
+            Ending::HungUp => {
+                if self.phase(key) == Phase::Open {
+                    self.counters.closed(None);
+                    self.leave_all(key, false);
+                }
+                self.over(key);
+            }
         }
     }
 

@@ -183,6 +183,11 @@ impl Shard {
         self.sessions.get(key.0 as usize).map(|session| &session.outbox)
     }
 
+    /// Whether the session's socket is known to take no bytes at the moment.
+    pub fn is_blocked(&self, key: SessionKey) -> bool {
+        self.sessions.get(key.0 as usize).is_some_and(|session| session.blocked_since_ms.is_some())
+    }
+
     /// Whether the session may be given another command now, or has enough of them unanswered.
     pub fn takes_commands(&self, key: SessionKey) -> bool {
         let max = self.settings.limits.requests_in_flight_max;

@@ -171,7 +171,7 @@ const LIMITS: &[Setting] = &[
     setting!(
         "limits.requests_in_flight_max",
         limits.requests_in_flight_max,
-        Count::<u32>::new(1, 1_000_000),
+        Count::<u32>::new(1, 65_535),
         "the most unanswered requests of one connection"
     ),
     setting!(

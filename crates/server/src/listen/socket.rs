@@ -1,19 +1,30 @@
 //! A socket that can still be spoken to when hyper has given it up: hyper leaves a request whose head does
 //! not come in time without an answer.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use fanfare_protocol::ErrorCode;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// A connection's socket while it speaks HTTP.
-pub(crate) struct HttpSocket(Arc<Shared>);
+pub(crate) struct HttpSocket {
+    shared: Arc<Shared>,
+    /// Runs while the peer takes nothing of what is to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long a peer may take nothing of its answers. One that pipelines requests and never reads would hold
+/// its slot for ever: hyper's own deadline is on heads only.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is left of the socket for who serves it.
 pub(crate) struct Farewell(Weak<Shared>);
@@ -28,12 +39,12 @@ impl HttpSocket {
     pub(crate) fn new(stream: TcpStream) -> (Self, Farewell) {
         let shared = Arc::new(Shared { stream, asked: AtomicBool::new(false) });
         let farewell = Farewell(Arc::downgrade(&shared));
-        (Self(shared), farewell)
+        (Self { shared, stalled: None }, farewell)
     }
 
     /// The stream, for who takes it over.
     pub(crate) fn into_stream(self) -> Option<TcpStream> {
-        Arc::into_inner(self.0).map(|shared| shared.stream)
+        Arc::into_inner(self.shared).map(|shared| shared.stream)
     }
 }
 
@@ -64,7 +75,7 @@ impl AsyncRead for HttpSocket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Shared { stream, asked } = &*self.0;
+        let Shared { stream, asked } = &*self.shared;
         loop {
             ready!(stream.poll_read_ready(context))?;
             match stream.try_read(buffer.initialize_unfilled()) {
@@ -82,16 +93,22 @@ impl AsyncRead for HttpSocket {
 
 impl HttpSocket {
     fn write(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let Shared { stream, asked } = &*self.0;
+        let Shared { stream, asked } = &*self.shared;
         loop {
-            ready!(stream.poll_write_ready(context))?;
+            let Poll::Ready(ready) = stream.poll_write_ready(context) else {
+                let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_DEADLINE)));
+                ready!(stalled.as_mut().poll(context));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            };
+            ready?;
             match write(stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
+                    self.stalled = None;
                     asked.store(false, Ordering::Relaxed);
                     return Poll::Ready(result);
                 }
@@ -101,12 +118,16 @@ impl HttpSocket {
 }
 
 impl AsyncWrite for HttpSocket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.write(context, |stream| stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -122,6 +143,6 @@ impl AsyncWrite for HttpSocket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write))
+        Poll::Ready(SockRef::from(&self.shared.stream).shutdown(std::net::Shutdown::Write))
     }
 }

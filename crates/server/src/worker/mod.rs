@@ -6,6 +6,7 @@
 mod read;
 mod write;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 const EVENTS_PER_POLL: usize = 1024;
 
+/// Deliveries that a turn takes before it writes and looks at the sockets again.
+const INPUTS_PER_TURN: usize = 4096;
+
 /// How long a worker that may not read, because another one is behind, waits before it looks again.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(1);
 
@@ -41,7 +45,12 @@ pub(crate) struct Worker {
     /// At the index of their session's key.
     connections: Vec<Option<Connection>>,
     inbox: Arc<Inbox>,
-    inputs: Vec<Input>,
+    /// Taken out of the inbox and not looked at yet, in order.
+    inputs: VecDeque<Input>,
+    /// Swapped with the inbox's own queue; empty in between.
+    taken: Vec<Input>,
+    /// When sockets were last read.
+    read_ms: u64,
     broker: Arc<dyn Broker>,
     /// At the index of the lane.
     dialects: Arc<[Arc<dyn Dialect>]>,
@@ -79,7 +88,9 @@ impl Worker {
             shard: parts.shard,
             connections: Vec::new(),
             inbox: parts.inbox,
-            inputs: Vec::new(),
+            inputs: VecDeque::new(),
+            taken: Vec::new(),
+            read_ms: 0,
             broker: parts.broker,
             dialects: parts.dialects,
             wire_limits: parts.wire_limits,
@@ -134,6 +145,10 @@ impl Worker {
         if !self.to_read.is_empty() {
             return Some(if self.broker.congested() { CONGESTION_PAUSE } else { Duration::ZERO });
         }
+        // Why again: more came in than one turn takes.
+        if !self.inputs.is_empty() {
+            return Some(Duration::ZERO);
+        }
         // Why again: something came in while this turn was under way.
         if !self.inbox.may_sleep() {
             return Some(Duration::ZERO);
@@ -171,25 +186,30 @@ impl Worker {
     }
 
     fn take_inputs(&mut self) {
-        // What waits in channels is bounded too: until some of it is written, the inbox fills and its own bound
-        // tells the publishers.
-        if self.shard.is_behind() {
-            return;
+        if self.inputs.is_empty() {
+            self.inbox.take(&mut self.taken);
+            self.inputs.extend(self.taken.drain(..));
+            // A burst's queue is not kept.
+            self.taken.shrink_to(1024);
         }
-        let mut inputs = std::mem::take(&mut self.inputs);
-        self.inbox.take(&mut inputs);
         let unix_ms = unix_ms();
-        for input in inputs.drain(..) {
-            match input {
-                Input::Delivery(delivery) => self.shard.deliver(delivery, unix_ms),
-                Input::Arrival(arrival) => self.arrive(*arrival),
-                Input::Drain => self.shard.drain(),
-                Input::Stop => self.stop = true,
+        for _ in 0..INPUTS_PER_TURN {
+            // What waits in channels is bounded too: until some of it is written, the inbox fills and its own
+            // bound tells the publishers.
+            if self.shard.is_behind() {
+                return;
+            }
+            match self.inputs.pop_front() {
+                Some(Input::Delivery(delivery)) => self.shard.deliver(delivery, unix_ms),
+                Some(Input::Arrival(arrival)) => self.arrive(*arrival),
+                Some(Input::Drain) => self.shard.drain(),
+                Some(Input::Stop) => self.stop = true,
+                None => {
+                    self.inputs.shrink_to(1024);
+                    return;
+                }
             }
         }
-        // A burst's queue is not kept.
-        inputs.shrink_to(1024);
-        self.inputs = inputs;
     }
 
     fn arrive(&mut self, arrival: Arrival) {

@@ -11,13 +11,19 @@ use super::Worker;
 /// How often one socket is read before the others get their turn.
 const READS_PER_TURN: usize = 4;
 
+/// How long sockets may be left unread because some shard is behind.
+const UNREAD_MS_MAX: u64 = 100;
+
 impl Worker {
     /// Reads every socket that may have something, once: those that have more stay in the list.
     pub(super) fn read_all(&mut self) {
-        if self.to_read.is_empty() || self.broker.congested() {
-            // Publishers feel it: their bytes stay in the kernel until the shards have caught up.
+        // Publishers feel it: their bytes stay in the kernel until the shards have caught up. Not for long,
+        // though: signs of life lie there too.
+        let now_ms = self.now_ms();
+        if self.to_read.is_empty() || (self.broker.congested() && now_ms < self.read_ms + UNREAD_MS_MAX) {
             return;
         }
+        self.read_ms = now_ms;
         for key in std::mem::take(&mut self.to_read) {
             if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) {
                 connection.to_read = false;
@@ -34,7 +40,8 @@ impl Worker {
                 return;
             }
             match connection.stream.read(&mut self.buffer) {
-                Ok(0) => return self.drop_connection(key),
+                // A peer may shut its side and still read: what it asked before is answered first.
+                Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
                     let mut buffer = std::mem::take(&mut self.buffer);
@@ -115,7 +122,7 @@ impl Worker {
         if self.shard.phase(key) != Phase::Open {
             return true;
         }
-        if !self.shard.has_room(key) {
+        if !self.shard.has_room(key) && !self.shard.is_blocked(key) {
             // Perhaps nobody has tried to write yet what this turn brought. What is left then waits for the
             // socket, and an event will tell.
             self.flush(key);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::support::client::Client;
+use super::support::frames::text;
 use super::support::node::{TestNode, builder, patient};
 use super::support::raw::{HEAD, Raw};
 use super::support::within;
@@ -134,4 +135,20 @@ async fn the_disconnect_handler_is_told_of_everyone_also_at_the_end() {
     assert_eq!(within("bob to be gone", gone.recv()).await.unwrap(), Some(Some("bob".to_owned())));
     let more = tokio::time::timeout(Duration::from_millis(1), gone.recv()).await;
     assert!(!matches!(more, Ok(Some(_))), "nobody goes twice");
+}
+
+/// A client that shuts its side behind its last request still reads. The end of its stream was taken for the end
+/// of the connection, and the answer was dropped.
+#[tokio::test]
+async fn who_hangs_up_behind_a_request_still_gets_the_answer() {
+    let node = application().await;
+    for (method, code) in [("echo", ""), ("never", "request_timeout")] {
+        let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+        raw.send(&text(request(1, method).to_string())).await.unwrap();
+        raw.shut().await;
+        let answer = raw.frame().await.unwrap().and_then(|frame| frame.json()).unwrap();
+        assert_eq!((&answer["id"], answer["code"].as_str().unwrap_or_default()), (&json!(1), code));
+        assert_eq!(raw.said().await.unwrap(), "EOF");
+    }
+    node.until_connections(0).await;
 }
