@@ -3,28 +3,89 @@
 use fanfare_protocol::ChannelPattern;
 use foldhash::HashMap;
 
-/// Patterns with a value each, grouped by namespace and first token.
+/// Patterns with a value each: a tree by token, a root for each namespace. A name walks only the branches
+/// that it matches, however many patterns begin with a wildcard.
 #[derive(Debug)]
 pub struct PatternIndex<T> {
-    groups: HashMap<Box<str>, Vec<(ChannelPattern, T)>>,
+    roots: HashMap<Box<str>, Node<T>>,
     count: usize,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    literal: HashMap<Box<str>, Node<T>>,
+    /// What follows a `*`.
+    any: Option<Box<Node<T>>>,
+    /// The pattern that ends here.
+    value: Option<T>,
+    /// The pattern that ends here with a `>`.
+    rest: Option<T>,
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self { literal: HashMap::default(), any: None, value: None, rest: None }
+    }
 }
 
 impl<T> Default for PatternIndex<T> {
     fn default() -> Self {
-        Self { groups: HashMap::default(), count: 0 }
+        Self { roots: HashMap::default(), count: 0 }
     }
 }
 
-/// What stands before the first dot decides the group: namespace, colon, first token.
-fn group_of(name: &str) -> &str {
-    name.split_once('.').map_or(name, |(group, _)| group)
+fn split(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("", name))
 }
 
-fn wild_group(name: &str, wildcard: &str) -> String {
-    match name.split_once(':') {
-        Some((namespace, _)) => format!("{namespace}:{wildcard}"),
-        None => wildcard.to_owned(),
+impl<T> Node<T> {
+    fn is_unused(&self) -> bool {
+        self.literal.is_empty() && self.any.is_none() && self.value.is_none() && self.rest.is_none()
+    }
+
+    fn for_each_match<'a>(&'a self, topic: Option<&str>, found: &mut impl FnMut(&'a T)) {
+        let Some(topic) = topic else {
+            return self.value.iter().for_each(found);
+        };
+        self.rest.iter().for_each(&mut *found);
+        let (token, topic) = match topic.split_once('.') {
+            Some((token, topic)) => (token, Some(topic)),
+            None => (topic, None),
+        };
+        if let Some(node) = self.literal.get(token) {
+            node.for_each_match(topic, found);
+        }
+        if let Some(node) = &self.any {
+            node.for_each_match(topic, found);
+        }
+    }
+
+    /// Takes the value out and whatever is unused without it.
+    fn remove(&mut self, topic: Option<&str>) -> Option<T> {
+        let Some(topic) = topic else { return self.value.take() };
+        let (token, topic) = match topic.split_once('.') {
+            Some((token, topic)) => (token, Some(topic)),
+            None => (topic, None),
+        };
+        match token {
+            ">" => self.rest.take(),
+            "*" => {
+                let node = self.any.as_mut()?;
+                let value = node.remove(topic);
+                if node.is_unused() {
+                    self.any = None;
+                }
+                value
+            }
+            token => {
+                let node = self.literal.get_mut(token)?;
+                let value = node.remove(topic);
+                if node.is_unused() {
+                    self.literal.remove(token);
+                }
+                value
+            }
+        }
     }
 }
 
@@ -39,40 +100,63 @@ impl<T> PatternIndex<T> {
         self.count
     }
 
-    /// The value of a pattern, to change it.
-    pub fn get_mut(&mut self, pattern: &ChannelPattern) -> Option<&mut T> {
-        let group = self.groups.get_mut(group_of(pattern.as_str()))?;
-        group.iter_mut().find(|(known, _)| known == pattern).map(|(_, value)| value)
-    }
-
     /// The value of a pattern.
     pub fn get(&self, pattern: &ChannelPattern) -> Option<&T> {
-        let group = self.groups.get(group_of(pattern.as_str()))?;
-        group.iter().find(|(known, _)| known == pattern).map(|(_, value)| value)
+        let (namespace, topic) = split(pattern.as_str());
+        let mut node = self.roots.get(namespace)?;
+        for token in topic.split('.') {
+            node = match token {
+                ">" => return node.rest.as_ref(),
+                "*" => node.any.as_ref()?,
+                token => node.literal.get(token)?,
+            };
+        }
+        node.value.as_ref()
+    }
+
+    /// The value of a pattern, to change it.
+    pub fn get_mut(&mut self, pattern: &ChannelPattern) -> Option<&mut T> {
+        let (namespace, topic) = split(pattern.as_str());
+        let mut node = self.roots.get_mut(namespace)?;
+        for token in topic.split('.') {
+            node = match token {
+                ">" => return node.rest.as_mut(),
+                "*" => node.any.as_mut()?,
+                token => node.literal.get_mut(token)?,
+            };
+        }
+        node.value.as_mut()
     }
 
     /// The value of a pattern, which is added if it is new.
     pub fn entry(&mut self, pattern: &ChannelPattern, default: impl FnOnce() -> T) -> &mut T {
-        let group = self.groups.entry(group_of(pattern.as_str()).into()).or_default();
-        let index = match group.iter().position(|(known, _)| known == pattern) {
-            Some(index) => index,
-            None => {
-                group.push((pattern.clone(), default()));
-                self.count += 1;
-                group.len() - 1
-            }
-        };
-        &mut group[index].1
+        let (namespace, topic) = split(pattern.as_str());
+        let mut node = self.roots.entry(namespace.into()).or_default();
+        let mut ends_with_rest = false;
+        for token in topic.split('.') {
+            node = match token {
+                ">" => {
+                    ends_with_rest = true;
+                    break;
+                }
+                "*" => node.any.get_or_insert_default(),
+                token => node.literal.entry(token.into()).or_default(),
+            };
+        }
+        let value = if ends_with_rest { &mut node.rest } else { &mut node.value };
+        if value.is_none() {
+            self.count += 1;
+        }
+        value.get_or_insert_with(default)
     }
 
     /// Takes a pattern out.
     pub fn remove(&mut self, pattern: &ChannelPattern) -> Option<T> {
-        let name = group_of(pattern.as_str());
-        let group = self.groups.get_mut(name)?;
-        let index = group.iter().position(|(known, _)| known == pattern)?;
-        let (_, value) = group.swap_remove(index);
-        if group.is_empty() {
-            self.groups.remove(name);
+        let (namespace, topic) = split(pattern.as_str());
+        let root = self.roots.get_mut(namespace)?;
+        let value = root.remove(Some(topic))?;
+        if root.is_unused() {
+            self.roots.remove(namespace);
         }
         self.count -= 1;
         Some(value)
@@ -83,17 +167,9 @@ impl<T> PatternIndex<T> {
         if self.count == 0 {
             return;
         }
-        let groups = [group_of(name).to_owned(), wild_group(name, "*"), wild_group(name, ">")];
-        for (index, group) in groups.iter().enumerate() {
-            // A channel may itself be called `*` or `>`: no group twice.
-            if groups[..index].contains(group) {
-                continue;
-            }
-            for (pattern, value) in self.groups.get(group.as_str()).into_iter().flatten() {
-                if pattern.matches(name) {
-                    found(value);
-                }
-            }
+        let (namespace, topic) = split(name);
+        if let Some(root) = self.roots.get(namespace) {
+            root.for_each_match(Some(topic), &mut found);
         }
     }
 }
@@ -121,5 +197,9 @@ mod tests {
         assert_eq!(index.remove(&ChannelPattern::new("a.*").unwrap()), Some("a.*"));
         assert_eq!(index.remove(&ChannelPattern::new("a.*").unwrap()), None);
         assert_eq!(index.len(), 6);
+        for pattern in patterns {
+            index.remove(&ChannelPattern::new(pattern).unwrap());
+        }
+        assert!(index.is_empty() && index.roots.is_empty(), "branches without a pattern are pruned");
     }
 }

@@ -327,6 +327,27 @@ fn one_channel_alone_keeps_to_the_bound_on_bytes() {
     bench.end();
 }
 
+/// Keys were bounded per channel, and channels were not: a client that used a new channel and a long key for every
+/// message made the server grow without end, for nothing of it was history.
+#[test]
+fn idempotency_keys_keep_to_the_bound_on_bytes_too() {
+    let mut setup = Setup::default();
+    setup.fallback.history_size = 0;
+    setup.settings.limits.history_bytes_max = 100_000;
+    let mut bench = Bench::new(&setup);
+    let key = "k".repeat(200);
+    for channel in 0..1000 {
+        let at = epoch(channel);
+        bench.run(&format!("api publish c:{channel} 1 idem={key}\napi> published {at}.1"));
+        let census = bench.broker.census();
+        assert!(census.history_bytes <= 100_000, "{census:?}");
+        assert!(census.channels < 200, "{census:?}");
+    }
+    // The youngest are still remembered.
+    let at = epoch(999);
+    bench.run(&format!("api publish c:999 1 idem={key}\napi> published {at}.1 again"));
+}
+
 /// Only the data was counted, so that tags of 32 KB a message were free.
 #[test]
 fn tags_and_keys_count_as_bytes_of_history() {

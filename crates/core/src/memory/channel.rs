@@ -45,6 +45,9 @@ impl ShardCounts {
     }
 }
 
+/// What a channel's entry costs: itself, its place in the map, its name.
+const ENTRY_BYTES: usize = size_of::<Channel>() + 320;
+
 #[derive(Debug)]
 pub(super) struct Channel {
     epoch: Epoch,
@@ -72,6 +75,21 @@ impl Channel {
 
     pub(super) fn position(&self) -> Position {
         Position { epoch: self.epoch, offset: self.offset }
+    }
+
+    /// What the channel costs beside its subscribers: history, keys, and the entry that it is kept for.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self.history.bytes() + self.idempotency.bytes() {
+            0 => 0,
+            bytes => bytes + ENTRY_BYTES,
+        }
+    }
+
+    /// Gives up the oldest messages, and then the oldest keys, until so many bytes are free or none are held.
+    pub(super) fn free(&mut self, bytes: usize) {
+        let wanted = self.held_bytes().saturating_sub(bytes);
+        self.history.free(self.held_bytes() - wanted);
+        while self.held_bytes() > wanted && self.idempotency.forget_oldest() {}
     }
 
     /// Whether nothing would be lost with it.

@@ -130,10 +130,14 @@ impl Memory {
         }
     }
 
-    fn publish_numbered(&self, publish: Publish, reply: ReplyTo) {
+    fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
+        // Every message kept shares the one name, not the one it was sent with.
+        if let Some((name, _)) = stripe.channels.get_key_value(&publish.channel) {
+            publish.channel = name.clone();
+        }
         let name = publish.channel.clone();
         let channel =
             stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now_ms));
@@ -152,9 +156,9 @@ impl Memory {
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
         }
-        let bytes_before = channel.history.bytes();
+        let bytes_before = channel.held_bytes();
         let publication = channel.publish(publish, now_ms, self.limits.idempotency_keys_max);
-        let bytes_after = channel.history.bytes();
+        let bytes_after = channel.held_bytes();
         let position = publication.position;
         if channel.is_idle() {
             stripe.channels.remove(&name);
@@ -179,15 +183,15 @@ impl Memory {
         self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
-    /// Makes room: of the channels that were used longest ago, the oldest messages go, down to nine tenths of
-    /// the bound. Whoever comes back to such a channel is told that it cannot recover.
+    /// Makes room: of the channels that were used longest ago, the oldest messages and then the oldest
+    /// idempotency keys go, down to nine tenths of the bound. Whoever comes back to such a channel is told that it cannot recover.
     fn make_room(&self) {
         let Ok(_only_one) = self.making_room.try_lock() else { return };
         let wanted = self.limits.history_bytes_max - self.limits.history_bytes_max / 10;
         let mut by_age = Vec::new();
         for (index, stripe) in self.stripes.iter().enumerate() {
             for (name, channel) in &lock(stripe).channels {
-                if !channel.history.is_empty() {
+                if channel.held_bytes() > 0 {
                     by_age.push((channel.used_ms, name.clone(), index));
                 }
             }
@@ -201,9 +205,9 @@ impl Memory {
             let mut stripe = lock(&self.stripes[index]);
             let stripe = &mut *stripe;
             let Some(channel) = stripe.channels.get_mut(&name) else { continue };
-            let before = channel.history.bytes();
-            channel.history.free(surplus);
-            let after = channel.history.bytes();
+            let before = channel.held_bytes();
+            channel.free(surplus);
+            let after = channel.held_bytes();
             if channel.is_idle() {
                 stripe.channels.remove(&name);
             }
@@ -228,9 +232,9 @@ impl Memory {
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
-        let bytes_before = channel.history.bytes();
+        let bytes_before = channel.held_bytes();
         let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
-        self.resized(&mut stripe.history_bytes, bytes_before, channel.history.bytes());
+        self.resized(&mut stripe.history_bytes, bytes_before, channel.held_bytes());
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -301,9 +305,9 @@ impl Memory {
             return Reply::History(Box::new(HistoryPage { publications: Vec::new(), position, more: false }));
         };
         let top = channel.position();
-        let bytes_before = channel.history.bytes();
+        let bytes_before = channel.held_bytes();
         let page = channel.history.page(top, range, now_ms, &self.limits);
-        self.resized(&mut stripe.history_bytes, bytes_before, channel.history.bytes());
+        self.resized(&mut stripe.history_bytes, bytes_before, channel.held_bytes());
         match page {
             Some((publications, more)) => {
                 Reply::History(Box::new(HistoryPage { publications, position: top, more }))
@@ -446,7 +450,7 @@ impl Stripe {
         let mut bytes = 0;
         self.channels.retain(|_, channel| {
             channel.expire(now_ms);
-            bytes += channel.history.bytes();
+            bytes += channel.held_bytes();
             !channel.is_idle()
         });
         self.history_bytes = bytes;

@@ -1,5 +1,7 @@
 //! Who is online, independent of channels, and when the others were last seen.
 
+use std::collections::VecDeque;
+
 use fanfare_protocol::UserId;
 use fanfare_protocol::command::Status;
 use fanfare_protocol::event::UserState;
@@ -10,6 +12,8 @@ pub(super) struct Users {
     entries: HashMap<UserId, Entry>,
     online: usize,
     offline_max: usize,
+    /// Who left and when, in that order; some have come back since.
+    departed: VecDeque<(u64, UserId)>,
 }
 
 #[derive(Debug)]
@@ -21,7 +25,7 @@ struct Entry {
 
 impl Users {
     pub(super) fn new(offline_max: usize) -> Self {
-        Self { entries: HashMap::default(), online: 0, offline_max }
+        Self { entries: HashMap::default(), online: 0, offline_max, departed: VecDeque::new() }
     }
 
     pub(super) fn online(&self) -> usize {
@@ -46,27 +50,31 @@ impl Users {
             entry.connections -= 1;
             if entry.connections == 0 {
                 self.online -= 1;
+                self.departed.push_back((now_ms, user.clone()));
                 self.forget_longest_gone();
             }
         }
     }
 
     fn forget_longest_gone(&mut self) {
-        if self.entries.len() - self.online <= self.offline_max {
-            return;
+        while self.entries.len() - self.online > self.offline_max {
+            let Some((left_ms, user)) = self.departed.pop_front() else { return };
+            if self.has_been_gone_since(&user, left_ms) {
+                self.entries.remove(&user);
+            }
         }
-        let mut gone: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.connections == 0)
-            .map(|(user, entry)| (entry.last_seen_ms, user.clone()))
-            .collect();
-        gone.sort_unstable();
-        // A tenth at a time, so that the sorting is paid for by many.
-        gone.truncate(self.offline_max / 10 + 1);
-        for (_, user) in gone {
-            self.entries.remove(&user);
+        // Whoever comes and goes leaves a trace each time: the old ones are cleared away now and then.
+        if self.departed.len() > 2 * (self.entries.len() - self.online) + 64 {
+            let departed = std::mem::take(&mut self.departed);
+            self.departed = departed
+                .into_iter()
+                .filter(|(left_ms, user)| self.has_been_gone_since(user, *left_ms))
+                .collect();
         }
+    }
+
+    fn has_been_gone_since(&self, user: &UserId, left_ms: u64) -> bool {
+        self.entries.get(user).is_some_and(|entry| entry.connections == 0 && entry.last_seen_ms == left_ms)
     }
 
     pub(super) fn set_status(&mut self, user: &UserId, status: Status) {

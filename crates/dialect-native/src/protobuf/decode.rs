@@ -216,7 +216,8 @@ fn checked_json(member: &str, json: String, limits: &DecodeLimits) -> Checked<By
         let text: Cow<'static, str> = format!("{member} is not valid JSON: {error}").into();
         Failure::new(ErrorCode::InvalidJson, text)
     })?;
-    let bytes = Bytes::from(json);
-    // White space around the value is no part of it.
-    Ok(bytes.slice_ref(bytes.trim_ascii()))
+    // White space around the value is no part of it, and must not be kept alive by it: a value of one byte
+    // would hold as much as a message may have.
+    let value = json.as_bytes().trim_ascii();
+    Ok(if value.len() == json.len() { Bytes::from(json) } else { Bytes::copy_from_slice(value) })
 }

@@ -151,7 +151,7 @@ impl Scope<'_> {
         field: &str,
     ) -> Result<Payload, ApiError> {
         let payload = match (data, binary) {
-            (Some(data), None) => Payload::Json(self.body.slice_ref(data.get().as_bytes())),
+            (Some(data), None) => Payload::Json(Bytes::copy_from_slice(data.get().as_bytes())),
             (None, Some(text)) => match STANDARD.decode(text.as_bytes()) {
                 Ok(bytes) => Payload::Binary(bytes.into()),
                 Err(_) => return Err(ApiError::invalid("binary", "bytes in base64")),
