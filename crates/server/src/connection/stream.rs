@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// reading.
 const NOT_SENT_BYTES_MAX: u32 = 128 * 1024;
 
+/// What Linux grants by default when it is asked for a large buffer: twice `net.core.wmem_max`.
+const SEND_BUFFER_CEILING: usize = 2 * 212_992;
+
 /// A socket in non-blocking mode.
 pub(crate) enum Stream {
     /// A TCP connection.
@@ -74,8 +77,9 @@ impl Stream {
             let socket = SockRef::from(stream);
             // As far as the kernel lets us: a peer that gets no last words still sees the connection end.
             let _ = socket.set_tcp_notsent_lowat(u32::MAX);
-            if socket.send_buffer_size().is_ok_and(|bytes| bytes < 256 * 1024) {
-                let _ = socket.set_send_buffer_size(256 * 1024);
+            // The kernel grants no more than its own ceiling, and would shrink a buffer that has grown beyond it.
+            if socket.send_buffer_size().is_ok_and(|bytes| bytes < SEND_BUFFER_CEILING) {
+                let _ = socket.set_send_buffer_size(SEND_BUFFER_CEILING);
             }
         }
     }
