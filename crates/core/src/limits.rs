@@ -25,8 +25,8 @@ pub struct Limits {
     /// The most bytes that one recovery, one page of history or one list of members carries. Beyond it:
     /// `recovered` is false, a page or list ends early.
     pub replay_bytes_max: usize,
-    /// The most requests to the application, or publishes, of one connection that are unanswered at a
-    /// time. Beyond it: error `too_many_requests_in_flight`.
+    /// The most requests to the application, and the most to the broker, of one connection that are unanswered at
+    /// a time. Beyond it: error `too_many_requests_in_flight`; with the broker's, nothing more is read.
     pub requests_in_flight_max: u32,
     /// Deliveries that may wait in front of one shard. Beyond it: error `overloaded` for the publisher.
     pub inbox_deliveries_max: usize,
@@ -93,8 +93,6 @@ const _: () = assert!(BATCH_BYTES_MAX <= 256 * 1024 / 2, "a batch has to be a sm
 pub struct Deadlines {
     /// From accept to the end of the request's head. Beyond it: HTTP 408.
     pub handshake_ms: u32,
-    /// From the handshake to the `auth` message where one is required. Beyond it: close 4001.
-    pub authentication_ms: u32,
     /// Without any progress of a write. Beyond it: close 4011.
     pub write_ms: u32,
     /// From a message's first byte to its last. Beyond it: close 4007.
@@ -115,7 +113,6 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             handshake_ms: 5_000,
-            authentication_ms: 5_000,
             write_ms: 10_000,
             unfinished_message_ms: 30_000,
             ping_interval_ms: 25_000,

@@ -218,8 +218,17 @@ impl Fanfare {
     /// Subscribes connections on the backend's behalf; they get the `subscribed` event.
     ///
     /// # Errors
-    /// `unavailable`.
+    /// `unknown_namespace`, `permission_denied` for a pattern where the namespace has none, `unavailable`.
     pub async fn subscribe(&self, target: Target, topic: Topic) -> Result<(), ErrorCode> {
+        // Each shard would refuse it by itself, and say so to nobody.
+        let name = match &topic {
+            Topic::Channel(channel) => channel.namespace(),
+            Topic::Pattern(pattern) => pattern.namespace(),
+        };
+        let namespace = self.namespaces.get(name).ok_or(ErrorCode::UnknownNamespace)?;
+        if matches!(topic, Topic::Pattern(_)) && !namespace.patterns {
+            return Err(ErrorCode::PermissionDenied);
+        }
         self.ask(Request::Instruct(target, Instruction::Subscribe(topic))).await.map(drop)
     }
 

@@ -6,6 +6,7 @@
 //! - `access`: who may
 //! - `openapi`: the document, made from the same table
 //! - `pages`: health, readiness, metrics and the document itself
+//! - `snapshot`: a page that is made once and shown to all who ask meanwhile
 
 mod access;
 mod body;
@@ -17,6 +18,7 @@ mod operations;
 mod pages;
 mod query;
 mod reply;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 

@@ -22,8 +22,8 @@ pub(crate) enum Input {
 
 /// One worker's inbox.
 pub(crate) struct Inbox {
-    /// Written by anyone, swapped out by the worker once a turn.
-    queue: Mutex<Vec<Input>>,
+    /// Written by anyone, swapped out by the worker once a turn; none once the worker has ended.
+    queue: Mutex<Option<Vec<Input>>>,
     /// The queue's length, for the bound that publishers look at.
     waiting: AtomicUsize,
     /// Set by whoever wakes the worker, cleared by the worker before it sleeps.
@@ -36,7 +36,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn new(waker: Waker) -> Self {
         Self {
-            queue: Mutex::default(),
+            queue: Mutex::new(Some(Vec::new())),
             waiting: AtomicUsize::new(0),
             awake: AtomicBool::new(true),
             waker,
@@ -45,10 +45,12 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, input: Input) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dropped, an input tells whoever waits for it that nothing will come of it.
+        let Some(queue) = open.as_mut() else { return };
         queue.push(input);
         self.waiting.store(queue.len(), Ordering::Relaxed);
-        drop(queue);
+        drop(open);
         if !self.awake.swap(true, Ordering::SeqCst) {
             // It fails only when the worker has gone, and with it the need to wake it.
             let _ = self.waker.wake();
@@ -57,15 +59,25 @@ impl Inbox {
 
     /// Swaps the queue with an empty one.
     pub(crate) fn take(&self, into: &mut Vec<Input>) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *queue, into);
+        if let Some(queue) = &mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            std::mem::swap(queue, into);
+        }
         self.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// The worker has ended: drops what waits, and whatever comes later.
+    pub(crate) fn close(&self) {
+        let left = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.waiting.store(0, Ordering::Relaxed);
+        drop(left);
     }
 
     /// Allows the worker to sleep; false when something came in the meantime.
     pub(crate) fn may_sleep(&self) -> bool {
         self.awake.store(false, Ordering::SeqCst);
-        let empty = self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = queue.as_ref().is_none_or(Vec::is_empty);
+        drop(queue);
         if !empty {
             self.awake.store(true, Ordering::SeqCst);
         }

@@ -232,12 +232,6 @@ const DEADLINES: &[Setting] = &[
         "from accept to the end of the request's head"
     ),
     setting!(
-        "deadlines.authentication",
-        deadlines.authentication_ms,
-        Millis::<u32>::new(10, HOUR_MS),
-        "from the handshake to the auth message where one is required"
-    ),
-    setting!(
         "deadlines.write",
         deadlines.write_ms,
         Millis::<u32>::new(10, HOUR_MS),
@@ -252,7 +246,7 @@ const DEADLINES: &[Setting] = &[
     setting!(
         "deadlines.ping_interval",
         deadlines.ping_interval_ms,
-        Millis::<u32>::new(100, 24 * HOUR_MS),
+        Millis::<u32>::new(100, HOUR_MS),
         "between pings"
     ),
     setting!(

@@ -131,6 +131,21 @@ fn wrong_types_and_bounds_are_pointed_at() {
     insta::assert_snapshot!(text);
 }
 
+/// Unanswered requests are counted in 16 bits, pings were allowed a day apart, and a deadline could be set that
+/// nothing looked at.
+#[test]
+fn no_setting_promises_what_the_engine_does_not_do() {
+    for (file, wanted) in [
+        ("[limits]\nrequests_in_flight_max = 65536\n", "65535"),
+        ("[deadlines]\nping_interval = \"2h\"\n", "1h"),
+        ("[deadlines]\nauthentication = \"5s\"\n", "no setting has this name"),
+    ] {
+        let text = refused(file, &[], &[]);
+        assert!(text.contains(wanted), "{text}");
+    }
+    loaded("[limits]\nrequests_in_flight_max = 65535\n[deadlines]\nping_interval = \"1h\"\n", &[], &[]);
+}
+
 #[test]
 fn contradictions_name_both_values() {
     let file = "[limits]\nmessage_bytes_max = \"512KiB\"\n\n[deadlines]\nping_interval = \"5s\"\n\n\

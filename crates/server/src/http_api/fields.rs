@@ -181,25 +181,34 @@ pub(super) fn labels(
     if tags.len() > limits.list_max {
         return Err(ApiError::invalid("tags", &format!("at most {} tags", limits.list_max)));
     }
-    if tags.iter().any(|(name, value)| name.len().max(value.len()) > limits.name_bytes_max) {
-        return Err(ApiError::invalid(
-            "tags",
-            &format!("names and values of at most {} bytes", limits.name_bytes_max),
-        ));
+    if tags.iter().any(|(name, value)| !is_name(name) || value.len() > limits.name_bytes_max) {
+        let bytes_max = limits.name_bytes_max;
+        let must = format!(
+            "names of 1 to {bytes_max} bytes without control characters, values of at most {bytes_max}"
+        );
+        return Err(ApiError::invalid("tags", &must));
     }
     let tags = tags.iter().map(|(name, value)| (name.as_ref().into(), value.as_ref().into())).collect();
     Ok(Some(Box::new(Labels { tags, key: short(key, "key")? })))
 }
 
-/// A name that is neither empty nor long.
+/// A name as clients may give it too.
 pub(super) fn short(text: &Text<'_>, field: &str) -> Result<Option<Box<str>>, ApiError> {
-    let bytes_max = DecodeLimits::default().name_bytes_max;
     match text {
-        Some(text) if text.is_empty() || text.len() > bytes_max => {
-            Err(ApiError::invalid(field, &format!("a string of 1 to {bytes_max} bytes")))
+        Some(text) if !is_name(text) => {
+            let bytes_max = DecodeLimits::default().name_bytes_max;
+            let must = format!("a string of 1 to {bytes_max} bytes without control characters");
+            Err(ApiError::invalid(field, &must))
         }
         text => Ok(text.as_deref().map(Into::into)),
     }
+}
+
+/// Whether a text is neither empty nor long, and printable.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= DecodeLimits::default().name_bytes_max
+        && !text.chars().any(char::is_control)
 }
 
 fn not_too_many(count: usize, field: &str) -> Result<(), ApiError> {

@@ -6,11 +6,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use fanfare_protocol::ErrorCode;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::error::ApiError;
+use super::snapshot::Snapshot;
 use super::{ApiState, openapi, reply};
 use crate::metrics;
 
@@ -27,7 +29,11 @@ pub(super) fn router(metrics: bool) -> Router<Arc<ApiState>> {
         .route("/health", get(async || reply::json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())))
         .route("/ready", get(ready))
         .route("/openapi.json", get(async || document()));
-    if metrics { router.route("/metrics", get(scrape)) } else { router }
+    if !metrics {
+        return router;
+    }
+    let snapshot = Snapshot::default();
+    router.route("/metrics", get(async move |State(state)| scrape(&snapshot, state).await))
 }
 
 async fn ready(State(state): State<Arc<ApiState>>) -> Response {
@@ -37,18 +43,18 @@ async fn ready(State(state): State<Arc<ApiState>>) -> Response {
     }
 }
 
-async fn scrape(State(state): State<Arc<ApiState>>) -> Response {
-    let numbers = match state.fanfare.metrics().await {
-        Ok(numbers) => numbers,
-        Err(code) => return ApiError::from(code).respond(),
+async fn scrape(snapshot: &Snapshot, state: Arc<ApiState>) -> Response {
+    let make = async move {
+        let text = state.fanfare.metrics().await?.encode().map_err(|_| ErrorCode::Internal)?;
+        Ok(Bytes::from(text))
     };
-    match numbers.encode() {
-        Ok(text) => {
-            let mut response = reply::json(StatusCode::OK, text);
+    match snapshot.get(make).await {
+        Ok(page) => {
+            let mut response = reply::json(StatusCode::OK, page);
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             response
         }
-        Err(_) => ApiError::from(ErrorCode::Internal).respond(),
+        Err(code) => ApiError::from(code).respond(),
     }
 }
 

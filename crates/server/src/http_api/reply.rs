@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A response in JSON that nobody keeps.
-pub(super) fn json(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -146,3 +146,27 @@ impl AsyncWrite for HttpSocket {
         Poll::Ready(SockRef::from(&self.shared.stream).shutdown(std::net::Shutdown::Write))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A client that pipelined requests and read nothing held its slot for ever: the only deadline was on the head of
+    /// the next request, and that one had come.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_of_its_answers_is_given_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let (mut socket, _farewell) = HttpSocket::new(TcpStream::from_std(stream).unwrap());
+        let started = Instant::now();
+        let answer = vec![0; 64 * 1024 * 1024];
+        let error = socket.write_all(&answer).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(started.elapsed() >= WRITE_DEADLINE);
+    }
+}

@@ -107,7 +107,9 @@ fn create(path: &Path, key: &str) -> io::Result<bool> {
         private_directory(directory)?;
     }
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", std::process::id()));
+    // Not the process id: in containers that share a volume all have the same.
+    let suffix = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    draft.push(format!(".{suffix:016x}.new"));
     let draft = PathBuf::from(draft);
     let written = write_private(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
         Ok(()) => Ok(true),
@@ -229,6 +231,18 @@ mod tests {
         assert!(create_twice(&path));
         let opened = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
         assert!(opened.key.matches(b"ffk_first-first-first"));
+    }
+
+    /// A server that died while it made its key left its draft behind. Where every start has the same process id, as in
+    /// a container, none of them could make one any more.
+    #[test]
+    fn a_draft_that_was_left_behind_stops_no_later_start() {
+        let directory = Directory::new("stale");
+        fs::create_dir_all(&directory.0).unwrap();
+        let path = directory.0.join("api.key");
+        fs::write(directory.0.join(format!("api.key.{}.new", std::process::id())), "half a k").unwrap();
+        let made = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(made.created.is_some());
     }
 
     fn create_twice(path: &Path) -> bool {

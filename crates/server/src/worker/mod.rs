@@ -125,6 +125,7 @@ impl Worker {
         for index in 0..self.connections.len() {
             self.drop_connection(SessionKey(index as u32));
         }
+        self.inbox.close();
         Ok(())
     }
 
@@ -141,13 +142,13 @@ impl Worker {
             std::thread::yield_now();
             return Some(Duration::ZERO);
         }
-        // Why again: sockets were left unread because some shard is behind.
-        if !self.to_read.is_empty() {
-            return Some(if self.broker.congested() { CONGESTION_PAUSE } else { Duration::ZERO });
-        }
         // Why again: more came in than one turn takes.
         if !self.inputs.is_empty() {
             return Some(Duration::ZERO);
+        }
+        // Why again: sockets were left unread because some shard is behind.
+        if !self.to_read.is_empty() {
+            return Some(if self.broker.congested() { CONGESTION_PAUSE } else { Duration::ZERO });
         }
         // Why again: something came in while this turn was under way.
         if !self.inbox.may_sleep() {

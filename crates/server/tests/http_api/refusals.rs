@@ -1,9 +1,10 @@
 //! Everything that is refused, and how.
 
+use fanfare_core::namespace::{Namespace, Namespaces};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, MESSAGE_BYTES_MAX, Server, start};
+use crate::support::{KEY, MESSAGE_BYTES_MAX, Server, start, start_with};
 
 /// Posts a body and checks status, code and field of the refusal.
 async fn check(
@@ -110,6 +111,42 @@ async fn wrong_members_are_named() {
     ];
     for (operation, body, code, field) in cases {
         check(&server, operation, &body, 400, code, field).await;
+    }
+}
+
+/// A backend could give a message names that no client may give it.
+#[tokio::test]
+async fn names_of_labels_are_checked_like_those_of_clients() {
+    let server = start().await;
+    for (labels, field) in [
+        (json!({"tags": {"": "x"}}), "tags"),
+        (json!({"tags": {"a\u{7}": "x"}}), "tags"),
+        (json!({"key": "a\nb"}), "key"),
+        (json!({"idempotency_key": "a\u{0}"}), "idempotency_key"),
+        (json!({"idempotency_key": ""}), "idempotency_key"),
+    ] {
+        let mut body = json!({"channel": "a", "data": 1});
+        body.as_object_mut().unwrap().extend(labels.as_object().unwrap().clone());
+        check(&server, "publish", &body.to_string(), 400, "invalid_field", json!(field)).await;
+    }
+    let allowed = json!({"channel": "a", "data": 1, "tags": {"t": "", "u": "line\nline"}});
+    assert_eq!(server.post("publish", &allowed).await.status, 200);
+}
+
+/// Each shard refused such a subscription by itself, and whoever had asked for it was told that it was done.
+#[tokio::test]
+async fn a_subscription_that_no_connection_could_have_is_refused() {
+    let server = start_with(Namespaces::new(Namespace::default(), true)).await;
+    for (body, code) in [
+        (r#"{"user":"a","channel":"nowhere:a"}"#, "unknown_namespace"),
+        (r#"{"user":"a","pattern":"nowhere:*"}"#, "unknown_namespace"),
+        (r#"{"user":"a","pattern":"bare:*"}"#, "permission_denied"),
+    ] {
+        let answer = server.post_raw("subscribe", body).await;
+        assert_eq!(answer.code(), code, "{body}");
+    }
+    for body in [r#"{"user":"a","channel":"bare:a"}"#, r#"{"user":"a","pattern":"plain.*"}"#] {
+        assert_eq!(server.post_raw("subscribe", body).await.status, 200, "{body}");
     }
 }
 

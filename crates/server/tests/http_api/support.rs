@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fanfare_core::namespace::Namespace;
+use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_server::http_api::{self, ApiState};
 use fanfare_server::secrets::{KeyRing, Secret};
 use fanfare_server::{Fanfare, Node, listen};
@@ -40,12 +40,14 @@ pub(crate) struct Answer {
 
 /// Starts a server with a few namespaces.
 pub(crate) async fn start() -> Server {
-    let node = Fanfare::builder()
-        .open_user_ids(true)
-        .shards(2)
-        .namespace("bare", Namespace { history_size: 0, presence: false, ..Namespace::default() })
-        .start()
-        .unwrap();
+    start_with(Namespaces::new(Namespace::default(), false)).await
+}
+
+/// Starts a server with these namespaces and a bare one.
+pub(crate) async fn start_with(namespaces: Namespaces) -> Server {
+    let bare = Namespace { history_size: 0, presence: false, patterns: false, ..Namespace::default() };
+    let builder = Fanfare::builder().open_user_ids(true).shards(2);
+    let node = builder.namespaces(namespaces).namespace("bare", bare).start().unwrap();
     let ready = Arc::new(AtomicBool::new(true));
     let is_ready = ready.clone();
     let state = ApiState {

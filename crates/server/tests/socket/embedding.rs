@@ -174,3 +174,17 @@ async fn a_pumped_stream_is_let_go_although_its_peer_stops_reading() {
     drop(stream);
     alarm::assert_silent();
 }
+
+/// What was put into the inbox of a worker that had ended stayed there: a backend that asked a stopped node waited for
+/// ever.
+#[tokio::test]
+async fn who_asks_a_stopped_node_is_not_left_waiting() {
+    alarm::arm();
+    let node = builder().start().unwrap();
+    let fanfare = node.fanfare().clone();
+    assert_eq!(within("a live node", fanfare.counts()).await.unwrap().unwrap().connections, 0);
+    node.stop();
+    let counts = within("a stopped node", fanfare.counts()).await.unwrap();
+    assert_eq!(counts.unwrap().connections, 0);
+    alarm::assert_silent();
+}

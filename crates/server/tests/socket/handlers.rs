@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::support::client::Client;
-use super::support::frames::text;
+use super::support::frames::{CLOSE, FIN, frame, text};
 use super::support::node::{TestNode, builder, patient};
 use super::support::raw::{HEAD, Raw};
 use super::support::within;
@@ -150,5 +150,26 @@ async fn who_hangs_up_behind_a_request_still_gets_the_answer() {
         assert_eq!((&answer["id"], answer["code"].as_str().unwrap_or_default()), (&json!(1), code));
         assert_eq!(raw.said().await.unwrap(), "EOF");
     }
+    node.until_connections(0).await;
+}
+
+/// The same behind a publish and the close frame, all of it in one segment.
+#[tokio::test]
+async fn who_publishes_closes_and_hangs_up_at_once_gets_the_acknowledgement() {
+    let node = application().await;
+    let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+    let mut bytes = text(json!({"type": "publish", "id": 1, "channel": "room", "data": 1}).to_string());
+    bytes.extend(text(request(2, "echo").to_string()));
+    bytes.extend(frame(FIN | CLOSE, 1000_u16.to_be_bytes()));
+    raw.send(&bytes).await.unwrap();
+    raw.shut().await;
+    let mut answered = Vec::new();
+    for _ in 0..2 {
+        let answer = raw.frame().await.unwrap().and_then(|frame| frame.json()).unwrap();
+        answered.push(answer["id"].as_u64());
+    }
+    assert_eq!(answered, [Some(1), Some(2)]);
+    assert!(raw.said().await.unwrap().contains("1000"));
+    assert_eq!(raw.said().await.unwrap(), "EOF");
     node.until_connections(0).await;
 }

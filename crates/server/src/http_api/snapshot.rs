@@ -1,0 +1,81 @@
+//! A page that costs something to make and that anyone may ask for: made once, shown to all who ask meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fanfare_protocol::ErrorCode;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long a page is shown before another one is made.
+const SHOWN: Duration = Duration::from_secs(1);
+
+type Made = Result<Bytes, ErrorCode>;
+
+/// The page as it was last made. Whoever finds it old makes it anew, and whoever comes meanwhile waits for that.
+#[derive(Clone, Default)]
+pub(super) struct Snapshot(Arc<Mutex<Option<(Instant, Made)>>>);
+
+impl Snapshot {
+    /// The page, or why there is none.
+    pub(super) async fn get(&self, make: impl Future<Output = Made> + Send + 'static) -> Made {
+        let mut last = self.0.clone().lock_owned().await;
+        if let Some((at, made)) = &*last
+            && at.elapsed() < SHOWN
+        {
+            return made.clone();
+        }
+        // As a task of its own: clients that ask and hang up at once must not start it again and again.
+        let making = tokio::spawn(async move {
+            let made = make.await;
+            *last = Some((Instant::now(), made.clone()));
+            made
+        });
+        making.await.unwrap_or(Err(ErrorCode::Internal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Each scrape walked all sessions and sorted the names of all channels, and needs no key: whoever asked often
+    /// enough kept the shards from their work.
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_the_shards_are_looked_at_once_a_second() {
+        let snapshot = Snapshot::default();
+        let made = Arc::new(AtomicUsize::new(0));
+        let gate = Arc::new(Semaphore::new(0));
+        let ask = || {
+            let (snapshot, made, gate) = (snapshot.clone(), made.clone(), gate.clone());
+            async move {
+                let make = async move {
+                    made.fetch_add(1, Ordering::Relaxed);
+                    let _passed = gate.acquire().await;
+                    Ok(Bytes::from_static(b"page"))
+                };
+                snapshot.get(make).await
+            }
+        };
+        // The first one hangs up while its page is made.
+        let gone = tokio::spawn(ask());
+        while made.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        let asking: Vec<_> = (0..10).map(|_| tokio::spawn(ask())).collect();
+        gate.add_permits(1);
+        for asked in asking {
+            assert_eq!(asked.await.unwrap().unwrap(), "page");
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+        tokio::time::advance(SHOWN).await;
+        assert_eq!(ask().await.unwrap(), "page");
+        assert_eq!(made.load(Ordering::Relaxed), 2);
+    }
+}
