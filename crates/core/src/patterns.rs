@@ -34,8 +34,9 @@ impl<T> Default for PatternIndex<T> {
     }
 }
 
+/// The namespace with its colon, and the rest.
 fn split(name: &str) -> (&str, &str) {
-    name.split_once(':').unwrap_or(("", name))
+    name.split_at(name.find(':').map_or(0, |colon| colon + 1))
 }
 
 impl<T> Node<T> {
@@ -168,8 +169,15 @@ impl<T> PatternIndex<T> {
             return;
         }
         let (namespace, topic) = split(name);
-        if let Some(root) = self.roots.get(namespace) {
-            root.for_each_match(Some(topic), &mut found);
+        // No namespace and an empty one are the same namespace, but patterns with either are two patterns.
+        let (namespace, twin) = match namespace {
+            "" | ":" => ("", Some(":")),
+            namespace => (namespace, None),
+        };
+        for namespace in std::iter::once(namespace).chain(twin) {
+            if let Some(root) = self.roots.get(namespace) {
+                root.for_each_match(Some(topic), &mut found);
+            }
         }
     }
 }

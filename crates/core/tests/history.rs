@@ -348,6 +348,107 @@ fn idempotency_keys_keep_to_the_bound_on_bytes_too() {
     bench.run(&format!("api publish c:999 1 idem={key}\napi> published {at}.1 again"));
 }
 
+/// Neither a channel's entry nor its name was counted: a byte each in channels without number held several times the
+/// bound.
+#[test]
+fn many_channels_of_one_byte_each_keep_to_the_bound() {
+    let mut setup = Setup::default();
+    setup.settings.limits.history_bytes_max = 100_000;
+    let mut bench = Bench::new(&setup);
+    let name = "n".repeat(240);
+    for channel in 0..1000 {
+        bench.run(&format!("api publish {name}:{channel} 1\napi> published {}.1", epoch(channel)));
+        let census = bench.broker.census();
+        assert!(census.history_bytes <= 100_000 && census.channels <= 170, "{census:?}");
+    }
+    bench.end();
+}
+
+/// The publish that went above the bound sorted all channels of the node and threw a tenth of them away.
+#[test]
+fn a_publish_above_the_bound_makes_room_for_itself_and_not_for_all() {
+    let mut setup = Setup::default();
+    setup.settings.limits.history_bytes_max = 1_000_000;
+    let mut bench = Bench::new(&setup);
+    let mut channels = 0;
+    for channel in 0..2000 {
+        bench.run(&format!("api publish c:{channel} 1\napi> published {}.1", epoch(channel)));
+        let before = std::mem::replace(&mut channels, bench.broker.census().channels);
+        assert!(channels + 1 >= before, "{before} channels became {channels}");
+    }
+    assert!((500..1999).contains(&channels), "{channels}");
+    // It is those used longest ago that went, wherever they lie.
+    bench.run("open ann");
+    for channel in 2000 - channels..2000 {
+        let at = epoch(channel);
+        bench.run(&format!("ann: history c:{channel}\nann> history c:{channel} {at}.1 [{at}.1 1]"));
+    }
+    bench.end();
+}
+
+/// The numbering went with the last member: a sole subscriber of a quiet channel without history who was cut off for
+/// a moment was told that messages were lost.
+#[test]
+fn a_sole_subscriber_who_missed_nothing_has_recovered_without_history_too() {
+    let mut setup = Setup::default();
+    setup.fallback.history_size = 0;
+    let mut bench = Bench::new(&setup);
+    bench.run(
+        "open ann
+         ann: subscribe x
+         ann> subscribed x A.0 replayed=0
+         api publish x 1
+         ann> message x A.1 1
+         api> published A.1
+         ann cut
+         wait 60000
+         open ann
+         ann: subscribe #1 x recover=A.1
+         ann> subscribed #1 x A.1 recovered=true replayed=0
+         ann cut
+         wait 60000
+         api publish x 2
+         api> published A.2
+         open ann
+         ann: subscribe #2 x recover=A.1
+         ann> subscribed #2 x A.2 recovered=false replayed=0
+         ann cut
+         // It does not last for ever.
+         wait 400000
+         open ann
+         ann: subscribe #3 x recover=A.2
+         ann> subscribed #3 x B.0 recovered=false replayed=0",
+    );
+    bench.end();
+}
+
+/// What is left of channels that everyone has left counts, or joining and leaving would grow it without end.
+#[test]
+fn numberings_that_nobody_came_back_to_keep_to_the_bound() {
+    let mut setup = Setup::default();
+    (setup.fallback.history_size, setup.fallback.presence) = (0, false);
+    setup.settings.limits.history_bytes_max = 50_000;
+    let mut bench = Bench::new(&setup);
+    bench.run("open ann");
+    for channel in 0..500 {
+        let at = epoch(channel);
+        bench.run(&format!(
+            "ann: subscribe c:{channel}
+             ann> subscribed c:{channel} {at}.0 replayed=0
+             api publish c:{channel} 1
+             ann> message c:{channel} {at}.1 1
+             api> published {at}.1
+             ann: unsubscribe c:{channel}
+             ann> unsubscribed c:{channel}"
+        ));
+        let census = bench.broker.census();
+        assert!(census.history_bytes <= 50_000 && census.channels < 100, "{census:?}");
+    }
+    bench.run("ann: subscribe c:499 recover=E499.1\nann> subscribed c:499 E499.1 recovered=true replayed=0");
+    bench.run("ann: subscribe c:0 recover=A.1\nann> subscribed c:0 E500.0 recovered=false replayed=0");
+    bench.end();
+}
+
 /// Only the data was counted, so that tags of 32 KB a message were free.
 #[test]
 fn tags_and_keys_count_as_bytes_of_history() {

@@ -232,6 +232,29 @@ fn a_shard_that_is_behind_makes_publishers_fail_without_a_number() {
     bench.end();
 }
 
+/// A publish that was refused left the entry of its channel behind until the next sweep: who published to ever new
+/// channels under load grew the table with nothing.
+#[test]
+fn a_publish_that_was_refused_leaves_no_channel_behind() {
+    let mut setup = Setup::default();
+    setup.settings.limits.inbox_deliveries_max = 1;
+    setup.fallback.history_size = 0;
+    let mut bench = Bench::new(&setup);
+    bench.run(
+        "open ann
+         ann: subscribe a.*
+         ann> subscribed a.* replayed=0
+         hold
+         api publish a.1 1
+         api> published A.1
+         api publish a.2 1
+         api> failed overloaded",
+    );
+    assert_eq!(bench.broker.census().channels, 0);
+    bench.run("release\nann> message a.1 A.1 1");
+    bench.end();
+}
+
 /// A message to everyone went into inboxes that were full, so that the bound held for channels only.
 #[test]
 fn a_shard_that_is_behind_takes_no_message_to_everyone_either() {

@@ -1,5 +1,8 @@
 //! Patterns and filters.
 
+use fanfare_core::patterns::PatternIndex;
+use fanfare_protocol::ChannelPattern;
+use fanfare_testkit::rng::Rng;
 use fanfare_testkit::{check, check_with};
 
 #[test]
@@ -171,5 +174,63 @@ fn join_events_pass_every_filter() {
          bob: subscribe x
          ann> joined x bob*1
          bob> subscribed x A.0 replayed=0",
+    );
+}
+
+fn drawn_name(rng: &mut Rng, tokens: &[&str]) -> String {
+    let namespace = *rng.pick(&["", "", "n:", "n:m:", ":"]);
+    let count = 1 + rng.below(4);
+    let topic: Vec<&str> = (0..count).map(|_| *rng.pick(tokens)).collect();
+    format!("{namespace}{}", topic.join("."))
+}
+
+/// All patterns that began with a wildcard were in one list, which every publish went through. The index that took
+/// its place finds what that list would have found, and after any removals too.
+#[test]
+fn the_index_finds_what_each_pattern_by_itself_says() {
+    for seed in 0..200 {
+        let mut rng = Rng::new(seed);
+        let mut index = PatternIndex::default();
+        let mut known: Vec<ChannelPattern> = Vec::new();
+        for _ in 0..200 {
+            let drawn = drawn_name(&mut rng, &["a", "b", "*", "*", ">"]);
+            if let Ok(pattern) = ChannelPattern::new(&drawn) {
+                *index.entry(&pattern, || pattern.clone()) = pattern.clone();
+                if !known.contains(&pattern) {
+                    known.push(pattern);
+                }
+            }
+            if !known.is_empty() && rng.chance(30) {
+                let gone = known.swap_remove(rng.below(known.len()));
+                assert_eq!(index.remove(&gone), Some(gone.clone()), "seed {seed}");
+                assert_eq!((index.remove(&gone), index.get(&gone)), (None, None), "seed {seed}");
+            }
+            let name = drawn_name(&mut rng, &["a", "b", "c", "", "*", ">"]);
+            let mut found = Vec::new();
+            index.for_each_match(&name, |pattern| found.push(pattern.clone()));
+            found.sort_unstable();
+            let mut wanted: Vec<_> = known.iter().filter(|pattern| pattern.matches(&name)).cloned().collect();
+            wanted.sort_unstable();
+            assert_eq!(found, wanted, "{name} with seed {seed}");
+            assert_eq!((index.len(), index.is_empty()), (known.len(), known.is_empty()));
+            assert!(known.iter().all(|pattern| index.get_mut(pattern).is_some()), "seed {seed}");
+        }
+    }
+}
+
+/// The tree held `a.*` and `:a.*` for one pattern, for their namespace is the same: leaving one was leaving both.
+#[test]
+fn patterns_without_a_namespace_and_with_an_empty_one_are_two() {
+    check(
+        "open ann
+         ann: subscribe a.*
+         ann> subscribed a.* replayed=0
+         ann: subscribe :a.*
+         ann> subscribed :a.* replayed=0
+         ann: unsubscribe :a.*
+         ann> unsubscribed :a.*
+         api publish a.b 1
+         ann> message a.b A.1 1
+         api> published A.1",
     );
 }

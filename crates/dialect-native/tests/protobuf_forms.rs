@@ -4,7 +4,7 @@
 
 use fanfare_dialect_native::NativeProtobuf;
 use fanfare_protocol::dialect::DecodeLimits;
-use fanfare_protocol::{Command, Dialect, ErrorCode, Event, Incoming, Rejection, RequestId};
+use fanfare_protocol::{Command, Dialect, ErrorCode, Event, Incoming, Payload, Rejection, RequestId};
 
 fn decode(bytes: &[u8]) -> Result<Command, Rejection> {
     NativeProtobuf.decode(Incoming::Binary(bytes), &DecodeLimits::default())
@@ -29,4 +29,18 @@ fn what_is_no_command_is_refused_with_its_id_where_there_is_one() {
     assert_eq!((unknown.code, unknown.id), (ErrorCode::InvalidMessage, Some(RequestId::Number("7".into()))));
     let text = NativeProtobuf.decode(Incoming::Text("{}"), &DecodeLimits::default()).unwrap_err();
     assert_eq!(text.code, ErrorCode::WrongFrameKind);
+}
+
+/// A value of one byte, sent among white space, was a slice that kept all of it alive for as long as the history did.
+#[test]
+fn white_space_around_a_payload_is_not_kept_alive_by_it() {
+    // publish = { channel = "x", data = { json = " 1    …" } }
+    let json = format!(" 1{}", " ".repeat(98));
+    let mut bytes = vec![0x42, 107, 0x0a, 1, b'x', 0x12, 102, 0x0a, 100];
+    bytes.extend_from_slice(json.as_bytes());
+    let Ok(Command::Publish { data: Payload::Json(data), .. }) = decode(&bytes) else {
+        panic!("it is a publish");
+    };
+    assert_eq!(&*data, b"1");
+    assert_eq!(data.try_into_mut().unwrap().capacity(), 1, "what was trimmed is still held");
 }

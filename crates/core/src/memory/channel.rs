@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::history::History;
 use super::idempotency::Idempotency;
 use super::presence::Presence;
+use super::recency::Place;
 use crate::limits::Limits;
 use crate::ports::broker::{Publish, ShardId, Subscribe, Subscribed};
 
@@ -45,8 +46,12 @@ impl ShardCounts {
     }
 }
 
-/// What a channel's entry costs: itself, its place in the map, its name.
-const ENTRY_BYTES: usize = size_of::<Channel>() + 320;
+/// What a channel's entry costs: itself, its places in the map and in the order of use, its name.
+const ENTRY_BYTES: usize = size_of::<Channel>() + 384;
+
+/// How long the numbering goes on after the last use, though there is nobody and nothing left: a sole subscriber
+/// who comes back to a channel without history is told that nothing was missed.
+const LINGER_MS: u64 = 5 * 60 * 1000;
 
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -58,6 +63,12 @@ pub(super) struct Channel {
     pub(super) idempotency: Idempotency,
     /// When it was last published to, joined or left.
     pub(super) used_ms: u64,
+    /// Whether somebody may come back who knows a place here: someone has joined since it was made.
+    lingers: bool,
+    /// What its stripe counts it as. Written by the stripe alone.
+    pub(super) counted_bytes: usize,
+    /// Its place in the stripe's order of use while it counts for anything. Written by the stripe alone.
+    pub(super) place: Option<Place>,
 }
 
 impl Channel {
@@ -70,6 +81,9 @@ impl Channel {
             presence: Presence::default(),
             idempotency: Idempotency::default(),
             used_ms: now_ms,
+            lingers: false,
+            counted_bytes: 0,
+            place: None,
         }
     }
 
@@ -77,27 +91,33 @@ impl Channel {
         Position { epoch: self.epoch, offset: self.offset }
     }
 
-    /// What the channel costs beside its subscribers: history, keys, and the entry that it is kept for.
+    /// What the channel costs beside its members: history, keys, and the entry if it is kept for no member.
     pub(super) fn held_bytes(&self) -> usize {
         match self.history.bytes() + self.idempotency.bytes() {
-            0 => 0,
+            0 if self.is_joined() => 0,
             bytes => bytes + ENTRY_BYTES,
         }
     }
 
-    /// Gives up the oldest messages, and then the oldest keys, until so many bytes are free or none are held.
+    /// Gives up the oldest messages, then the oldest keys, and at last the numbering if there is no member, until
+    /// so many bytes are free or none are held.
     pub(super) fn free(&mut self, bytes: usize) {
         let wanted = self.held_bytes().saturating_sub(bytes);
         self.history.free(self.held_bytes() - wanted);
         while self.held_bytes() > wanted && self.idempotency.forget_oldest() {}
+        if self.held_bytes() > wanted && self.history.is_empty() && self.idempotency.is_empty() {
+            self.lingers = false;
+        }
+    }
+
+    fn is_joined(&self) -> bool {
+        self.shards.total() > 0 || self.presence.users() > 0
     }
 
     /// Whether nothing would be lost with it.
-    pub(super) fn is_idle(&self) -> bool {
-        self.shards.total() == 0
-            && self.history.is_empty()
-            && self.presence.users() == 0
-            && self.idempotency.is_empty()
+    pub(super) fn is_idle(&self, now_ms: u64) -> bool {
+        let lingers = self.lingers && self.offset > 0 && self.used_ms + LINGER_MS > now_ms;
+        !lingers && !self.is_joined() && self.history.is_empty() && self.idempotency.is_empty()
     }
 
     /// Numbers and keeps a message.
@@ -126,6 +146,7 @@ impl Channel {
     /// Adds a connection to the members; returns the member if the user is new here.
     pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
         self.used_ms = now_ms;
+        self.lingers = true;
         if !subscribe.namespace.presence {
             return None;
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: one channel's numbering, history, members and keys
 //! - [`history`], [`presence`], [`idempotency`]: the parts of it
+//! - [`recency`]: which channels were used longest ago
 //! - [`users`]: who is online, independent of channels
 //!
 //! Channels are spread over stripes with a lock each. Lock order: a stripe, then patterns, then an inbox;
@@ -11,6 +12,7 @@ mod channel;
 mod history;
 mod idempotency;
 mod presence;
+mod recency;
 mod users;
 
 use std::hash::BuildHasher;
@@ -28,6 +30,7 @@ use crate::ports::broker::{
     Subscribe,
 };
 use channel::{Channel, ShardCounts};
+use recency::Recency;
 use users::Users;
 
 const STRIPES: usize = 64;
@@ -51,9 +54,14 @@ pub struct Memory {
     epoch_next: AtomicU64,
     /// Which stripe is swept at the next tick.
     sweep_next: AtomicUsize,
-    /// The sum of the stripes' bytes of history.
+    /// The sum of the stripes' bytes.
     history_bytes: AtomicUsize,
-    /// Held by whoever makes room in the histories; tried before any stripe is locked, never waited for.
+    /// Counts uses of channels that hold something.
+    turns: AtomicU64,
+    /// The turn of the longest unused channel of each stripe, `u64::MAX` without any. Written under the stripe's
+    /// lock, read by whoever makes room.
+    oldest_turns: Box<[AtomicU64]>,
+    /// Held by whoever makes room; tried before any stripe is locked, never waited for.
     making_room: Mutex<()>,
 }
 
@@ -66,25 +74,34 @@ pub struct Census {
     pub patterns: usize,
     /// Grace periods that have not ended.
     pub graces: usize,
-    /// Bytes of history.
+    /// Bytes of history and idempotency keys, and of the entries of the channels that have any.
     pub history_bytes: usize,
     /// Users with a connection.
     pub users_online: usize,
 }
 
-#[derive(Default)]
 struct Stripe {
     channels: HashMap<ChannelName, Channel>,
     /// When grace periods end.
     graces: presence::Graces,
-    history_bytes: usize,
+    held: Held,
+}
+
+/// What a stripe's channels hold beside their members.
+#[derive(Default)]
+struct Held {
+    /// Which of [`Memory::stripes`] it is.
+    stripe: usize,
+    bytes: usize,
+    /// The channels that hold anything.
+    recency: Recency,
 }
 
 impl Memory {
     /// An empty engine. `seed` is drawn at random by the caller; it makes epochs unique among runs.
     pub fn new(limits: Limits, seed: u64, clock: Clock, inboxes: Arc<dyn Inboxes>) -> Self {
         Self {
-            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            stripes: (0..STRIPES).map(Stripe::new).map(Mutex::new).collect(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             patterns: RwLock::default(),
             pattern_count: AtomicUsize::new(0),
@@ -95,6 +112,8 @@ impl Memory {
             epoch_next: AtomicU64::new(seed),
             sweep_next: AtomicUsize::new(0),
             history_bytes: AtomicUsize::new(0),
+            turns: AtomicU64::new(0),
+            oldest_turns: (0..STRIPES).map(|_| AtomicU64::new(u64::MAX)).collect(),
             making_room: Mutex::default(),
         }
     }
@@ -106,7 +125,7 @@ impl Memory {
             let stripe = lock(stripe);
             census.channels += stripe.channels.len();
             census.graces += stripe.graces.len();
-            census.history_bytes += stripe.history_bytes;
+            census.history_bytes += stripe.held.bytes;
         }
         census.users_online = lock(&self.users).online();
         census
@@ -125,9 +144,7 @@ impl Memory {
 
     fn publish(&self, publish: Publish, reply: ReplyTo) {
         self.publish_numbered(publish, reply);
-        if self.history_bytes.load(Ordering::Relaxed) > self.limits.history_bytes_max {
-            self.make_room();
-        }
+        self.make_room();
     }
 
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
@@ -153,17 +170,17 @@ impl Memory {
             patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
         }
         if self.is_behind(shards) {
+            if channel.is_idle(now_ms) {
+                stripe.channels.remove(&name);
+            }
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
         }
-        let bytes_before = channel.held_bytes();
         let publication = channel.publish(publish, now_ms, self.limits.idempotency_keys_max);
-        let bytes_after = channel.held_bytes();
         let position = publication.position;
-        if channel.is_idle() {
+        if self.settle(&mut stripe.held, &name, channel, now_ms) {
             stripe.channels.remove(&name);
         }
-        self.resized(&mut stripe.history_bytes, bytes_before, bytes_after);
         for shard in each_shard(shards) {
             self.inboxes.push(shard, Delivery::Publication(publication.clone()));
         }
@@ -177,41 +194,60 @@ impl Memory {
             .any(|shard| self.inboxes.waiting(shard) >= self.limits.inbox_deliveries_max)
     }
 
-    /// Keeps the sums of bytes right after a history has changed.
-    fn resized(&self, stripe_bytes: &mut usize, before: usize, after: usize) {
-        *stripe_bytes = (*stripe_bytes + after).saturating_sub(before);
-        self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    /// Keeps the sums of bytes and the order of use right after a channel has changed. Whether it is to go.
+    fn settle(&self, held: &mut Held, name: &ChannelName, channel: &mut Channel, now_ms: u64) -> bool {
+        let idle = channel.is_idle(now_ms);
+        let before = channel.counted_bytes;
+        let after = if idle { 0 } else { channel.held_bytes() };
+        if before != after {
+            channel.counted_bytes = after;
+            held.bytes = held.bytes + after - before;
+            self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        }
+        let turn = || self.turns.fetch_add(1, Ordering::Relaxed);
+        match channel.place {
+            Some(place) if after == 0 => {
+                held.recency.remove(place);
+                channel.place = None;
+            }
+            Some(place) => held.recency.used(place, channel.used_ms, turn),
+            None if after == 0 => return idle,
+            None => channel.place = Some(held.recency.add(name, channel.used_ms, turn())),
+        }
+        let oldest = held.recency.oldest().map_or(u64::MAX, |(_, turn)| turn);
+        if self.oldest_turns[held.stripe].load(Ordering::Relaxed) != oldest {
+            self.oldest_turns[held.stripe].store(oldest, Ordering::Relaxed);
+        }
+        idle
     }
 
-    /// Makes room: of the channels that were used longest ago, the oldest messages and then the oldest
-    /// idempotency keys go, down to nine tenths of the bound. Whoever comes back to such a channel is told that it cannot recover.
+    /// Makes room above the bound: of the channels that were used longest ago, the oldest messages go, then the
+    /// oldest idempotency keys, then the numbering. Whoever comes back to one is told that it cannot recover.
+    ///
+    /// It frees as much as was added since, so its cost does not depend on how many channels there are.
     fn make_room(&self) {
-        let Ok(_only_one) = self.making_room.try_lock() else { return };
-        let wanted = self.limits.history_bytes_max - self.limits.history_bytes_max / 10;
-        let mut by_age = Vec::new();
-        for (index, stripe) in self.stripes.iter().enumerate() {
-            for (name, channel) in &lock(stripe).channels {
-                if channel.held_bytes() > 0 {
-                    by_age.push((channel.used_ms, name.clone(), index));
-                }
-            }
+        let surplus =
+            || self.history_bytes.load(Ordering::Relaxed).saturating_sub(self.limits.history_bytes_max);
+        if surplus() == 0 {
+            return;
         }
-        by_age.sort_unstable();
-        for (_, name, index) in by_age {
-            let surplus = self.history_bytes.load(Ordering::Relaxed).saturating_sub(wanted);
-            if surplus == 0 {
+        let Ok(_only_one) = self.making_room.try_lock() else { return };
+        let now_ms = (self.clock)();
+        loop {
+            let surplus = surplus();
+            let turns = self.oldest_turns.iter().map(|turn| turn.load(Ordering::Relaxed)).enumerate();
+            let Some((index, oldest)) = turns.min_by_key(|(_, turn)| *turn) else { return };
+            if surplus == 0 || oldest == u64::MAX {
                 return;
             }
             let mut stripe = lock(&self.stripes[index]);
             let stripe = &mut *stripe;
-            let Some(channel) = stripe.channels.get_mut(&name) else { continue };
-            let before = channel.held_bytes();
+            let Some(name) = stripe.held.recency.oldest().map(|(name, _)| name.clone()) else { continue };
+            let Some(channel) = stripe.channels.get_mut(&name) else { return };
             channel.free(surplus);
-            let after = channel.held_bytes();
-            if channel.is_idle() {
+            if self.settle(&mut stripe.held, &name, channel, now_ms) {
                 stripe.channels.remove(&name);
             }
-            self.resized(&mut stripe.history_bytes, before, after);
         }
     }
 
@@ -232,9 +268,8 @@ impl Memory {
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
-        let bytes_before = channel.held_bytes();
         let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
-        self.resized(&mut stripe.history_bytes, bytes_before, channel.held_bytes());
+        self.settle(&mut stripe.held, &subscribe.channel, channel, now_ms);
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -250,7 +285,7 @@ impl Memory {
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
         }
-        if channel.is_idle() {
+        if self.settle(&mut stripe.held, name, channel, now_ms) {
             stripe.channels.remove(name);
         }
     }
@@ -305,9 +340,8 @@ impl Memory {
             return Reply::History(Box::new(HistoryPage { publications: Vec::new(), position, more: false }));
         };
         let top = channel.position();
-        let bytes_before = channel.held_bytes();
         let page = channel.history.page(top, range, now_ms, &self.limits);
-        self.resized(&mut stripe.history_bytes, bytes_before, channel.held_bytes());
+        self.settle(&mut stripe.held, name, channel, now_ms);
         match page {
             Some((publications, more)) => {
                 Reply::History(Box::new(HistoryPage { publications, position: top, more }))
@@ -348,7 +382,7 @@ impl Memory {
         for stripe in &*self.stripes {
             let stripe = lock(stripe);
             channels += stripe.channels.len();
-            history_bytes += stripe.history_bytes;
+            history_bytes += stripe.held.bytes;
         }
         Reply::Counts { channels, users: lock(&self.users).online(), history_bytes }
     }
@@ -377,6 +411,7 @@ impl Broker for Memory {
             Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
             Request::Unsubscribe { shard, channel, member, deliberate } => {
                 self.unsubscribe(shard, &channel, &member, deliberate);
+                self.make_room();
                 Reply::Done
             }
             Request::Listen(shard, pattern) => {
@@ -425,17 +460,19 @@ impl Broker for Memory {
                 if let Some(member) = channel.presence.end_grace(&user, now_ms) {
                     self.tell_left(channel, &name, member);
                 }
-                if channel.is_idle() {
+                if self.settle(&mut stripe.held, &name, channel, now_ms) {
                     stripe.channels.remove(&name);
                 }
             }
             if index == sweep {
-                let before = stripe.history_bytes;
-                stripe.sweep(now_ms);
-                let after = stripe.history_bytes;
-                self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+                // What has expired goes.
+                stripe.channels.retain(|name, channel| {
+                    channel.expire(now_ms);
+                    !self.settle(&mut stripe.held, name, channel, now_ms)
+                });
             }
         }
+        self.make_room();
     }
 
     fn congested(&self) -> bool {
@@ -445,15 +482,9 @@ impl Broker for Memory {
 }
 
 impl Stripe {
-    /// Lets go what has expired.
-    fn sweep(&mut self, now_ms: u64) {
-        let mut bytes = 0;
-        self.channels.retain(|_, channel| {
-            channel.expire(now_ms);
-            bytes += channel.held_bytes();
-            !channel.is_idle()
-        });
-        self.history_bytes = bytes;
+    fn new(index: usize) -> Self {
+        let held = Held { stripe: index, ..Held::default() };
+        Self { channels: HashMap::default(), graces: presence::Graces::default(), held }
     }
 }
 

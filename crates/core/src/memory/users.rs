@@ -98,3 +98,45 @@ impl Users {
         users.into_iter().map(state).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(index: usize) -> UserId {
+        UserId::new(&format!("u{index}")).unwrap()
+    }
+
+    /// With a small bound, every disconnect went through all users, those online among them; and zero, the choice of
+    /// who wants to keep nothing, was the smallest.
+    #[test]
+    fn where_nobody_is_to_be_remembered_each_is_forgotten_at_once() {
+        let mut users = Users::new(0);
+        (0..100).for_each(|index| users.opened(user(index), 1));
+        for index in 0..100 {
+            users.closed(&user(index), 2);
+            assert_eq!((users.entries.len(), users.departed.len()), (99 - index, 0));
+        }
+    }
+
+    /// The queue of those who left holds one entry for each time of leaving: who comes and goes all day must not
+    /// grow it.
+    #[test]
+    fn coming_and_going_leaves_a_bounded_trace_and_the_order_is_that_of_the_last_leaving() {
+        let mut users = Users::new(2);
+        for index in 0..3 {
+            users.opened(user(index), 0);
+        }
+        users.closed(&user(0), 1);
+        users.closed(&user(1), 2);
+        for round in 0..10_000 {
+            users.opened(user(0), 3 + round);
+            users.closed(&user(0), 3 + round);
+            assert!(users.departed.len() <= 68, "{} entries for two users", users.departed.len());
+        }
+        users.closed(&user(2), 20_000);
+        let states = users.states((0..3).map(user).collect(), 20_000);
+        let seen: Vec<_> = states.iter().map(|state| state.last_seen_ms).collect();
+        assert_eq!(seen, [Some(10_002), None, Some(20_000)]);
+    }
+}
