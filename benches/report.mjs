@@ -2,7 +2,7 @@
 //
 // Usage: node report.mjs DIR [--quick]   (--quick only prints)
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -163,6 +163,7 @@ if (flag === "--quick") {
   console.log(table);
 } else {
   const file = join(here, "results", `${report.date}-${report.commit}.json`);
+  mkdirSync(join(here, "results"), { recursive: true });
   writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
   writeFileSync(join(here, "results/latest.md"), table);
   console.log(`wrote ${file} and latest.md beside it`);

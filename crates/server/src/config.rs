@@ -45,7 +45,7 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Whether the operator has said that this server may do without authentication.
     pub insecure: bool,
-    /// How many shards; 0 is one for each core.
+    /// How many shards; 0 is one for each core but one.
     pub shards: u8,
     /// What is spoken at `/ws` when the client names no dialect.
     pub default_dialect: String,

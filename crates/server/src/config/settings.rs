@@ -72,7 +72,7 @@ const GENERAL: &[Setting] = &[
         "shards",
         shards,
         Count::<u8>::new(0, 255),
-        "threads that own connections; 0 is one for each core"
+        "threads that own connections; 0 is one for each core but one"
     ),
     setting!(
         "default_dialect",
