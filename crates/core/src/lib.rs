@@ -11,6 +11,7 @@
 //!
 //! The engine names no dialect, no driver and no product, never waits, and reads no clock.
 
+pub mod auth;
 mod channel;
 pub mod limits;
 pub mod memory;

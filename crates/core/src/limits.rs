@@ -72,6 +72,102 @@ impl Default for Limits {
     }
 }
 
+/// How much of each kind one connection, and one user, may ask for in a time. Each bound works alone, and each is off at 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimits {
+    /// The token bucket of a connection.
+    pub connection: Rate,
+    /// The token bucket that all connections of a user on a node share.
+    pub user: Rate,
+    /// The most messages of a connection within a fixed window.
+    pub window_messages: u32,
+    /// How long that window is.
+    pub window_ms: u32,
+    /// The shortest time between two messages of a connection.
+    pub interval_ms: u32,
+    /// What happens to who exceeds one of them.
+    pub excess: Excess,
+    /// Messages refused in a row after which the connection is closed 4008, errors or not.
+    pub refusals_max: u32,
+    /// What each operation counts for.
+    pub costs: Costs,
+}
+
+/// A token bucket: it fills steadily and holds so much at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages a second; 0 is without bound.
+    pub per_second: u32,
+    /// The most that can have been saved up; at least one message.
+    pub burst: u32,
+}
+
+/// What happens to who exceeds a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excess {
+    /// Error `rate_limited`, with the time after which it may be tried again.
+    #[default]
+    Error,
+    /// Close 4008.
+    Close,
+}
+
+/// What operations count for, in thousandths of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Costs {
+    /// `publish` and `message`.
+    pub publish: u32,
+    /// `subscribe` and `unsubscribe`: a client that comes back subscribes to everything at once.
+    pub subscribe: u32,
+    /// `history`.
+    pub history: u32,
+    /// `presence`, `users` and `status`.
+    pub presence: u32,
+    /// `request`, and types of the application's own.
+    pub request: u32,
+    /// `connect`, `auth`, and messages that cannot be understood.
+    pub other: u32,
+    /// `ping`, `pong`, and the transport's own pings.
+    pub ping: u32,
+}
+
+impl RateLimits {
+    /// No bound at all.
+    pub fn off() -> Self {
+        let rate = Rate { per_second: 0, burst: 1 };
+        Self { connection: rate, user: rate, window_messages: 0, interval_ms: 0, ..Self::default() }
+    }
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            connection: Rate { per_second: 10, burst: 20 },
+            user: Rate { per_second: 50, burst: 100 },
+            window_messages: 0,
+            window_ms: 60_000,
+            interval_ms: 0,
+            excess: Excess::Error,
+            refusals_max: 100,
+            costs: Costs::default(),
+        }
+    }
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            publish: 1_000,
+            subscribe: 100,
+            history: 1_000,
+            presence: 1_000,
+            request: 1_000,
+            other: 1_000,
+            ping: 100,
+        }
+    }
+}
+
 /// The largest message that may be configured.
 pub const MESSAGE_BYTES_CEILING: usize = 512 * 1024;
 
@@ -103,6 +199,10 @@ pub struct Deadlines {
     pub pong_ms: u32,
     /// For an application's handler. Beyond it: error `request_timeout`.
     pub request_ms: u32,
+    /// From the handshake to the first message that authenticates, where that is needed. Beyond it: close 4001.
+    pub authentication_ms: u32,
+    /// How long before its token expires a client is told.
+    pub expiry_warning_ms: u32,
     /// From our close frame to the peer's. Beyond it: the socket is closed without.
     pub close_ms: u32,
     /// Over which clients are told to come back elsewhere at shutdown.
@@ -118,6 +218,8 @@ impl Default for Deadlines {
             ping_interval_ms: 25_000,
             pong_ms: 8_000,
             request_ms: 10_000,
+            authentication_ms: 5_000,
+            expiry_warning_ms: 60_000,
             close_ms: 3_000,
             drain_ms: 25_000,
         }

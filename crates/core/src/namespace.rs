@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use crate::auth::Rules;
+
 /// What happens to a subscriber whose outbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutboxPolicy {
@@ -29,10 +31,12 @@ pub struct Namespace {
     pub join_leave: bool,
     /// How long a user who went away without saying so counts as a member.
     pub presence_grace_ms: u32,
-    /// Whether clients may publish; the backend always may.
-    pub client_publish: bool,
+    /// Who may subscribe, publish, see history and see presence. The backend may everything.
+    pub rules: Rules,
     /// Whether clients may subscribe by pattern.
     pub patterns: bool,
+    /// The largest data of a client's message, in bytes; 0 leaves it to the bound on the message itself.
+    pub data_bytes_max: usize,
     /// Messages that a subscriber gets first without asking: 1 is the last value.
     pub replay_on_subscribe: u32,
     /// What happens when a subscriber is too slow.
@@ -49,8 +53,9 @@ impl Default for Namespace {
             presence: true,
             join_leave: false,
             presence_grace_ms: 10_000,
-            client_publish: true,
+            rules: Rules::default(),
             patterns: true,
+            data_bytes_max: 0,
             replay_on_subscribe: 0,
             outbox_policy: OutboxPolicy::Disconnect,
             idempotency_ttl_ms: 300_000,

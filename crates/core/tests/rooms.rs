@@ -178,7 +178,7 @@ fn namespaces_bring_their_settings_and_unknown_ones_are_errors_where_that_is_wan
     check_with(
         |setup| {
             setup.strict = true;
-            setup.namespace("read", |n| n.client_publish = false);
+            setup.namespace("read", |n| n.rules.publish = fanfare_core::auth::Access::Nobody);
             setup.namespace("flat", |n| n.patterns = false);
             setup.namespace("mute", |n| n.presence = false);
             setup.namespace("gone", |n| n.history_size = 0);

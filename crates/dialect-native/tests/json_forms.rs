@@ -102,14 +102,20 @@ fn replies_have_the_promised_forms() {
             Event::Subscribed(subscribed),
             r#"{"type":"subscribed","id":1,"channel":"r","epoch":"ab","offset":7,"replayed":0}"#,
         ),
-        (Event::Unsubscribed { id, topic: &topic }, r#"{"type":"unsubscribed","id":1,"channel":"r"}"#),
+        (
+            Event::Unsubscribed { id, topic: &topic, reason: None },
+            r#"{"type":"unsubscribed","id":1,"channel":"r"}"#,
+        ),
         (
             Event::Published { id, position, duplicate: false },
             r#"{"type":"response","id":1,"data":{"published":true,"epoch":"ab","offset":7}}"#,
         ),
         (Event::Response { id, data: &Payload::null() }, r#"{"type":"response","id":1,"data":null}"#),
         (Event::Pong { id: None }, r#"{"type":"pong"}"#),
-        (Event::Authenticated { id: None, user: &user }, r#"{"type":"authenticated","user_id":"u"}"#),
+        (
+            Event::Authenticated { id: None, user: Some(&user), expires_in_ms: None },
+            r#"{"type":"authenticated","user_id":"u"}"#,
+        ),
         (
             Event::Error(error),
             r#"{"type":"error","id":1,"code":"rate_limited","error":"slow down","retryAfter":1.5}"#,

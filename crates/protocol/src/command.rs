@@ -13,7 +13,7 @@ pub enum Command {
         /// Comes back in the reply.
         id: Option<RequestId>,
     },
-    /// Says who is there, as the first message.
+    /// Says who is there: as the first message, or later with a newer token for the same user.
     Authenticate {
         /// Comes back in the reply.
         id: Option<RequestId>,
@@ -196,6 +196,8 @@ pub struct SubscribeOptions {
     pub info: Option<Payload>,
     /// Wants the members along with the reply.
     pub presence: bool,
+    /// A token that allows this subscription where the connection's own does not.
+    pub token: Option<Secret>,
 }
 
 /// Which past messages.

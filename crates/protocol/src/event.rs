@@ -20,6 +20,8 @@ pub enum Event<'a> {
         connection: ConnectionId,
         /// Who the server takes the client for; none while anonymous.
         user: Option<&'a UserId>,
+        /// How long the server takes it for that; none without end.
+        expires_in_ms: Option<u64>,
         /// The server's bounds, that the client may keep to.
         bounds: ClientBounds,
     },
@@ -27,8 +29,15 @@ pub enum Event<'a> {
     Authenticated {
         /// The request's id.
         id: Option<&'a RequestId>,
-        /// Who the server takes the client for.
-        user: &'a UserId,
+        /// Who the server takes the client for; none for a token without a user.
+        user: Option<&'a UserId>,
+        /// How long that holds; none without end.
+        expires_in_ms: Option<u64>,
+    },
+    /// The connection's token expires soon: the client had better send a newer one.
+    Expiring {
+        /// How soon the connection is closed otherwise.
+        in_ms: u64,
     },
     /// Answers `subscribe`.
     Subscribed(Subscribed<'a>),
@@ -38,6 +47,8 @@ pub enum Event<'a> {
         id: Option<&'a RequestId>,
         /// What was left.
         topic: &'a Topic,
+        /// Why the server ended it, where it was for a reason of the client's.
+        reason: Option<ErrorCode>,
     },
     /// A message of a channel, live or replayed: the bytes are the same.
     Message(&'a Publication),

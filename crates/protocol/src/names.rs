@@ -143,6 +143,25 @@ impl ChannelPattern {
         namespace_of(&self.0)
     }
 
+    /// Whether every name that `other` stands for is one of this pattern's too.
+    pub fn covers(&self, other: &ChannelPattern) -> bool {
+        let ((namespace, topic), (other_namespace, other_topic)) = (split(&self.0), split(&other.0));
+        if namespace != other_namespace {
+            return false;
+        }
+        let mut tokens = other_topic.split('.');
+        for wanted in topic.split('.') {
+            match (wanted, tokens.next()) {
+                // It stands for one or more tokens, and so does whatever is left.
+                (">", Some(_)) => return true,
+                ("*", Some(token)) if token != ">" => {}
+                (wanted, Some(token)) if wanted == token && token != "*" => {}
+                _ => return false,
+            }
+        }
+        tokens.next().is_none()
+    }
+
     /// Whether `name` is one of those the pattern stands for.
     pub fn matches(&self, name: &str) -> bool {
         let (pattern_namespace, pattern_topic) = split(&self.0);

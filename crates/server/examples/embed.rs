@@ -17,7 +17,7 @@ pub(crate) fn application() -> io::Result<(Node, Router)> {
             let name = request.uri.query().and_then(|query| query.strip_prefix("name="));
             let user = name.and_then(|name| UserId::new(name).ok());
             let user = user.ok_or_else(|| Refused("say who you are: ?name=".to_owned()))?;
-            Ok(Identity { user: Some(user), roles: vec!["guest".to_owned()] })
+            Ok(Identity::of(user).with_roles(["guest"]))
         })
         .on_message("shout", async |_peer, data| {
             let text = std::str::from_utf8(data.bytes()).map_err(|_| HandlerError::new("no text"))?;

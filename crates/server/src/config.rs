@@ -12,6 +12,7 @@
 //! assert_eq!(loaded.config.limits.message_bytes_max, 64 * 1024);
 //! ```
 
+mod auth;
 mod document;
 mod environment;
 mod kinds;
@@ -29,9 +30,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use fanfare_core::limits::{Deadlines, Limits};
+use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 
+pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
 pub use problem::{Problem, Problems};
 pub use show::Shown;
@@ -53,10 +55,14 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The HTTP API.
     pub api: ApiConfig,
+    /// Who may come in.
+    pub auth: AuthConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
     pub deadlines: Deadlines,
+    /// How much may be asked for in a time.
+    pub rate_limits: RateLimits,
     /// The settings of channels without a namespace of their own.
     pub namespace: Namespace,
     /// The settings of the namespaces that have some.
@@ -139,9 +145,11 @@ impl Config {
             shards: 0,
             default_dialect: "native".to_owned(),
             data_dir: PathBuf::from("fanfare-data"),
+            auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
             limits: Limits::default(),
             deadlines: Deadlines::default(),
+            rate_limits: RateLimits::default(),
             namespace: Namespace::default(),
             namespaces: BTreeMap::new(),
             namespaces_strict: false,

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use fanfare_core::auth::{Grant, Identity, Operation, Operations, Scope, Standing};
 use fanfare_core::ports::application::{Answer, Application, Call, CallTarget, Peer};
 use fanfare_core::ports::broker::{Delivery, Inboxes};
-use fanfare_protocol::{ErrorCode, Payload, UserId};
+use fanfare_protocol::{ErrorCode, Payload};
 use foldhash::HashMap;
 use http::request;
 use tokio::runtime::Handle;
@@ -16,15 +17,6 @@ type Pinned<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type OnCall = Arc<dyn Fn(Peer, Payload) -> Pinned<Result<Option<Payload>, HandlerError>> + Send + Sync>;
 type OnConnect = Arc<dyn Fn(ConnectRequest) -> Pinned<Result<Identity, Refused>> + Send + Sync>;
 type OnDisconnect = Arc<dyn Fn(Peer) -> Pinned<()> + Send + Sync>;
-
-/// Who a connection is, as the connect handler decides.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The user; none leaves the connection anonymous.
-    pub user: Option<UserId>,
-    /// What the user is, for messages to roles.
-    pub roles: Vec<String>,
-}
 
 /// A connection that the connect handler refuses: HTTP 403 with this text.
 #[derive(Debug, Clone, PartialEq, Eq)]

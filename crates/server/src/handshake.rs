@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
+use fanfare_core::auth::Identity;
 use fanfare_core::ports::lane::Lane;
 use fanfare_core::session::Opening;
 use fanfare_protocol::dialect::excerpt;
@@ -20,7 +21,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::admission::{Admission, Seat};
 use crate::connection::Arrival;
 use crate::dialects::Dialects;
-use crate::handlers::{ConnectRequest, HandlerError, Identity, Running};
+use crate::handlers::{ConnectRequest, HandlerError, Running};
 use crate::inbox::AllInboxes;
 use crate::upgraded;
 
@@ -83,9 +84,8 @@ impl Door {
         let Agreed { accept_key, lane, subprotocol, identity, seat } = agreed;
         let opening = Opening {
             lane,
-            user: identity.user,
-            roles: (!identity.roles.is_empty())
-                .then(|| identity.roles.into_iter().map(String::into_boxed_str).collect()),
+            identity,
+            must_authenticate: false,
             address,
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
@@ -159,7 +159,7 @@ impl Door {
             code: ErrorCode::InvalidField,
             text: format!("\"user\" is not a valid user id: {error}"),
         })?;
-        Ok(Identity { user: Some(user), roles: Vec::new() })
+        Ok(Identity::of(user))
     }
 }
 

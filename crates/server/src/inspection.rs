@@ -130,7 +130,7 @@ impl Fanfare {
 fn find(shard: &Shard, filter: &ConnectionFilter) -> Vec<Found> {
     let wanted = |session: &&Session| {
         filter.after.is_none_or(|after| session.id() > after)
-            && filter.user.as_ref().is_none_or(|user| session.opening().user.as_ref() == Some(user))
+            && filter.user.as_ref().is_none_or(|user| session.opening().identity.user.as_ref() == Some(user))
             && filter.channel.as_ref().is_none_or(|channel| is_subscribed(shard, session, channel))
     };
     let mut sessions: Vec<&Session> = shard.sessions().filter(wanted).collect();
@@ -147,7 +147,7 @@ fn state(shard: &Shard, session: &Session) -> Found {
     let opening = session.opening();
     let state = ConnectionState {
         connection: session.id(),
-        user: opening.user.clone(),
+        user: opening.identity.user.clone(),
         dialect: "",
         address: opening.address,
         connected_ms: opening.opened_unix_ms,

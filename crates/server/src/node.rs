@@ -12,9 +12,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path};
 use axum::routing::{MethodRouter, any};
-use fanfare_core::limits::{Deadlines, Limits};
+use fanfare_core::auth::Identity;
+use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
+use fanfare_core::ports::authority::{Authority, NoAuthority};
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
 use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_core::shard::{Settings, Shard};
@@ -29,7 +31,7 @@ use crate::app;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::Fanfare;
-use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Identity, Refused, Running};
+use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::traffic::SharedTraffic;
@@ -42,6 +44,7 @@ const BROKER_TICK: Duration = Duration::from_millis(100);
 pub struct Builder {
     limits: Limits,
     deadlines: Deadlines,
+    rate_limits: RateLimits,
     namespaces: Namespaces,
     shards: usize,
     open_user_ids: bool,
@@ -57,6 +60,7 @@ impl Builder {
         Self {
             limits: Limits::default(),
             deadlines: Deadlines::default(),
+            rate_limits: RateLimits::default(),
             namespaces: Namespaces::new(Namespace::default(), false),
             shards: 0,
             open_user_ids: false,
@@ -77,6 +81,13 @@ impl Builder {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Sets how much may be asked for in a time.
+    #[must_use]
+    pub fn rate_limits(mut self, rate_limits: RateLimits) -> Self {
+        self.rate_limits = rate_limits;
         self
     }
 
@@ -192,6 +203,7 @@ impl Builder {
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
+            rate_limits: self.rate_limits,
             namespaces: Arc::new(self.namespaces),
         });
         let start = Start {
@@ -200,6 +212,7 @@ impl Builder {
             dialects: dialects.clone(),
             broker: broker.clone(),
             application: application.clone(),
+            authority: Arc::new(NoAuthority),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let ticking = runtime.spawn(tick(broker.clone()));
@@ -352,6 +365,7 @@ struct Start {
     dialects: Dialects,
     broker: Arc<dyn Broker>,
     application: Arc<Running>,
+    authority: Arc<dyn Authority>,
 }
 
 /// The threads, and what each of them moves.
@@ -376,9 +390,9 @@ impl Start {
         inbox: Arc<Inbox>,
         traffic: Arc<SharedTraffic>,
     ) -> io::Result<JoinHandle<()>> {
-        let Self { node, settings, dialects, broker, application } = self;
+        let Self { node, settings, dialects, broker, application, authority } = self;
         let (node, settings, broker) = (*node, settings.clone(), broker.clone());
-        let application = application.clone();
+        let (application, authority) = (application.clone(), authority.clone());
         let dialects: Arc<[Arc<dyn Dialect>]> = dialects.all().iter().map(|d| d.dialect.clone()).collect();
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _guard = EndWithWorker;
@@ -388,7 +402,7 @@ impl Start {
                 .map(|dialect| Box::new(WebSocketLane::new(dialect.clone())) as Box<dyn LaneEncoder>)
                 .collect();
             let id = ShardId(index as u8);
-            let shard = Shard::new(id, node, settings.clone(), lanes, broker.clone(), application);
+            let shard = Shard::new(id, node, settings.clone(), lanes, broker.clone(), application, authority);
             let limits = &settings.limits;
             let worker = Worker::new(worker::Parts {
                 poll,

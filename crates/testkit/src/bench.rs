@@ -4,9 +4,12 @@ use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fanfare_core::auth::Identity;
+use fanfare_core::limits::RateLimits;
 use fanfare_core::memory::Memory;
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
+use fanfare_core::ports::authority::NoAuthority;
 use fanfare_core::ports::broker::{
     Broker, Delivery, Inboxes, Instruction, Reply, ReplyTo, Request, ShardId, Target,
 };
@@ -50,7 +53,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             shards: 2,
-            settings: Settings::default(),
+            settings: Settings { rate_limits: RateLimits::off(), ..Settings::default() },
             fallback: Namespace::default(),
             strict: false,
             namespaces: Vec::new(),
@@ -118,7 +121,15 @@ impl Bench {
                 Box::new(PlainLane::new(letter, Some(&letter) == LANES.last(), epochs.clone()))
             };
             let lanes = LANES.map(lane).into_iter().collect();
-            Shard::new(ShardId(shard), 7, settings.clone(), lanes, broker.clone(), application.clone())
+            Shard::new(
+                ShardId(shard),
+                7,
+                settings.clone(),
+                lanes,
+                broker.clone(),
+                application.clone(),
+                Arc::new(NoAuthority),
+            )
         });
         let shards: Vec<Shard> = shards.collect();
         let held = vec![false; shards.len()];
@@ -403,5 +414,12 @@ impl Bench {
 
 /// What a connection of a lane and user is opened with.
 pub fn opening(lane: u8, user: Option<UserId>) -> Opening {
-    Opening { lane: Lane(lane), user, roles: None, address: None, opened_unix_ms: UNIX_BEGIN_MS }
+    let identity = Identity { user, ..Identity::default() };
+    Opening {
+        lane: Lane(lane),
+        identity,
+        must_authenticate: false,
+        address: None,
+        opened_unix_ms: UNIX_BEGIN_MS,
+    }
 }

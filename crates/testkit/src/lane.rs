@@ -97,9 +97,14 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             let user = user.map_or("-", |user| user.as_str());
             format!("connected{} {} {user}", number(*id), short(*connection))
         }
-        Event::Authenticated { id, user } => format!("authenticated{} {user}", number(*id)),
+        Event::Authenticated { id, user, .. } => {
+            format!("authenticated{} {}", number(*id), user.map_or("-", |user| user.as_str()))
+        }
+        Event::Expiring { in_ms } => format!("expiring {in_ms}"),
         Event::Subscribed(subscribed) => describe_subscribed(subscribed, epochs),
-        Event::Unsubscribed { id, topic } => format!("unsubscribed{} {}", number(*id), topic.as_str()),
+        Event::Unsubscribed { id, topic, reason: _ } => {
+            format!("unsubscribed{} {}", number(*id), topic.as_str())
+        }
         Event::Message(publication) => {
             format!("message {} {}", publication.channel, message(publication, epochs))
         }

@@ -16,6 +16,7 @@
 
 use std::fmt::Write as _;
 
+use fanfare_core::auth::Standing;
 use fanfare_core::ports::broker::{Delivery, Reply, Request, Target};
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::event::Direct;
@@ -128,7 +129,10 @@ impl Bench {
         let user = words.option("user").unwrap_or(name);
         let user = words.option("anonymous").is_none().then(|| script::user(user));
         let mut opening = opening(lane, user);
-        opening.roles = words.option("roles").map(|roles| roles.split(',').map(Into::into).collect());
+        if let Some(roles) = words.option("roles") {
+            let roles = roles.split(',').map(Into::into).collect();
+            opening.identity.standing = Some(Box::new(Standing { roles, ..Standing::default() }));
+        }
         self.open(name, words.number("shard"), opening, words.option("silent").is_some());
     }
 

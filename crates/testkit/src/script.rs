@@ -190,6 +190,7 @@ pub fn command(line: &str, epochs: &Epochs) -> Result<Command, Rejection> {
 
 fn subscribe_options(words: &Words<'_>, epochs: &Epochs) -> SubscribeOptions {
     SubscribeOptions {
+        token: None,
         recover: words.position("recover", epochs),
         history: words.number("history"),
         filter: words.option("filter").map(|text| Box::new(filter(text))),

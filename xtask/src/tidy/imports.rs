@@ -31,6 +31,7 @@ const TABLE: &[Row] = &[
         Some(&["bytes", "serde", "serde_json", "prost", "base64", "itoa", "memchr"]),
     ),
     row("fanfare-core", &["fanfare-protocol"], Some(&["bytes", "foldhash", "memchr", "slab", "smallvec"])),
+    row("fanfare-auth", &["fanfare-protocol", "fanfare-core"], None),
     row("fanfare-store-*", &["fanfare-protocol", "fanfare-core"], None),
     row("fanfare-broker-*", &["fanfare-protocol", "fanfare-core"], None),
     row(
@@ -48,6 +49,7 @@ const TABLE: &[Row] = &[
             "fanfare-protocol",
             "fanfare-dialect-*",
             "fanfare-core",
+            "fanfare-auth",
             "fanfare-store-*",
             "fanfare-broker-*",
             "fanfare-client",

@@ -27,6 +27,7 @@ use fanfare_protocol::{
 };
 
 use super::application::Answer;
+use super::authority::Verdict;
 use crate::namespace::Namespace;
 use crate::shard::Shard;
 
@@ -189,6 +190,8 @@ pub enum Target {
     Roles(Vec<Box<str>>),
     /// One connection.
     Connection(ConnectionId),
+    /// Every connection that came with, or holds a grant of, a token with one of these ids.
+    Tokens(Vec<Box<str>>),
 }
 
 /// What is to be done with connections.
@@ -200,6 +203,12 @@ pub enum Instruction {
     Unsubscribe(Topic),
     /// Close them.
     Disconnect(CloseCode),
+    /// Take back what they were given: close those whose own credential is meant, and end the subscriptions of those
+    /// who only hold a grant of the token.
+    Revoke {
+        /// Only credentials that were issued before this point of Unix time, in milliseconds, or say nothing of it.
+        before_unix_ms: u64,
+    },
 }
 
 /// What a broker answers.
@@ -293,6 +302,8 @@ pub enum Delivery {
     Reply(Ticket, Reply),
     /// The answer of an application's handler.
     Answer(Ticket, Answer),
+    /// What the authority has found out.
+    Verdict(Ticket, Verdict),
     /// Continuity of a channel was lost: its subscribers must be told.
     Lost(ChannelName),
     /// A look at the shard, for metrics and listings. Must be quick.

@@ -5,5 +5,6 @@
 //! - [`lane`]: turns an event into the bytes that go on the wire
 
 pub mod application;
+pub mod authority;
 pub mod broker;
 pub mod lane;

@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use fanfare_protocol::{ChannelName, CloseCode, ConnectionId, UserId};
 use smallvec::SmallVec;
 
+use crate::auth::Identity;
 use crate::outbox::Outbox;
 use crate::ports::lane::Lane;
 
@@ -53,10 +54,10 @@ pub enum Ending {
 pub struct Opening {
     /// How its events are encoded.
     pub lane: Lane,
-    /// Who it is; none while anonymous.
-    pub user: Option<UserId>,
-    /// What its user is.
-    pub roles: Option<Box<[Box<str>]>>,
+    /// Who it is.
+    pub identity: Identity,
+    /// Whether it has to authenticate before anything else, within the deadline.
+    pub must_authenticate: bool,
     /// Where it comes from, if anyone cares.
     pub address: Option<IpAddr>,
     /// When, in milliseconds of Unix time.
@@ -162,7 +163,7 @@ impl Session {
 
     /// The user's id, or for an anonymous connection its own.
     pub(crate) fn member_name(&self) -> UserId {
-        match &self.opening.user {
+        match &self.opening.identity.user {
             Some(user) => user.clone(),
             None => anonymous(self.id),
         }

@@ -28,7 +28,7 @@ impl Shard {
         let Some(namespace) = self.settings.namespaces.get(message.channel.namespace()).cloned() else {
             return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace);
         };
-        if !namespace.client_publish {
+        if namespace.rules.publish == crate::auth::Access::Nobody {
             let text = "clients may not publish in this namespace";
             return self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
         }

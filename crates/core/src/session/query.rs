@@ -51,7 +51,7 @@ impl Shard {
 
     pub(crate) fn set_status(&mut self, key: SessionKey, id: Option<RequestId>, status: Status) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
-        let Some(user) = session.opening.user.clone() else {
+        let Some(user) = session.opening.identity.user.clone() else {
             let text = "an anonymous connection has no status";
             return self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
         };

@@ -36,7 +36,7 @@ impl Shard {
             return self.fail(key, id.as_ref(), ErrorCode::TooManyRequestsInFlight);
         }
         session.calls_in_flight += 1;
-        let peer = Peer { connection: session.id, user: session.opening.user.clone() };
+        let peer = Peer { connection: session.id, user: session.opening.identity.user.clone() };
         let ticket = self.ask(key, id, Question::Call);
         self.application.call(Call { shard: self.id, ticket, peer, target, data });
     }

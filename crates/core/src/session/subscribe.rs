@@ -140,7 +140,7 @@ impl Shard {
         };
         let subscription = session.subscriptions.swap_remove(index);
         self.leave(key, subscription, true);
-        self.send(key, &Event::Unsubscribed { id, topic });
+        self.send(key, &Event::Unsubscribed { id, topic, reason: None });
     }
 
     /// Takes the session out of a channel. The subscription is no longer in the session's list.

@@ -38,6 +38,7 @@ impl Shard {
                     self.finish_if_answered(asking.key);
                 }
             }
+            Delivery::Verdict(..) => {}
             Delivery::Lost(channel) => self.lost(&channel),
             Delivery::Inspect(look) => look(self),
         }
@@ -126,12 +127,11 @@ impl Shard {
             Target::Roles(roles) => self
                 .sessions
                 .iter()
-                .filter(|(_, session)| {
-                    session.opening.roles.iter().flat_map(|own| own.iter()).any(|own| roles.contains(own))
-                })
+                .filter(|(_, session)| session.opening.identity.roles().iter().any(|own| roles.contains(own)))
                 .map(|(key, _)| key as u32)
                 .collect(),
             Target::Connection(id) => self.key_of(*id).into_iter().collect(),
+            Target::Tokens(_) => Vec::new(),
         }
     }
 
@@ -149,6 +149,7 @@ impl Shard {
                     self.unsubscribe(key, None, topic);
                 }
                 Instruction::Disconnect(code) => self.close(key, *code, None),
+                Instruction::Revoke { .. } => {}
                 // Already as it is meant to be.
                 Instruction::Subscribe(_) | Instruction::Unsubscribe(_) => {}
             }

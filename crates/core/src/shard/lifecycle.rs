@@ -32,7 +32,7 @@ impl Shard {
     pub fn open(&mut self, opening: Opening) -> SessionKey {
         let id = self.next_id(self.sessions.vacant_key());
         self.counters.opened += 1;
-        let user = opening.user.clone();
+        let user = opening.identity.user.clone();
         let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
         if let Some(user) = user {
             self.by_user.entry(user.clone()).or_default().push(key.0);
@@ -237,7 +237,7 @@ impl Shard {
         // The key may be in use again before the overflow is dealt with.
         self.overflowed.retain(|overflowed| *overflowed != key.0);
         let session = self.sessions.remove(key.0 as usize);
-        if let Some(user) = &session.opening.user {
+        if let Some(user) = &session.opening.identity.user {
             if let Some(keys) = self.by_user.get_mut(user) {
                 keys.retain(|known| *known != key.0);
                 if keys.is_empty() {
@@ -246,7 +246,7 @@ impl Shard {
             }
             self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
         }
-        self.application.disconnected(Peer { connection: session.id, user: session.opening.user });
+        self.application.disconnected(Peer { connection: session.id, user: session.opening.identity.user });
     }
 
     fn leave_all(&mut self, key: SessionKey, deliberate: bool) {

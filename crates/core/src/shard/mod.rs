@@ -28,11 +28,12 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX};
+use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
 use crate::namespace::{Namespace, Namespaces};
 use crate::outbox::{Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
+use crate::ports::authority::Authority;
 use crate::ports::broker::{Broker, ShardId, Ticket};
 use crate::session::ClientMessage;
 use crate::session::{Phase, Session, SessionKey};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long things may take.
     pub deadlines: Deadlines,
+    /// How much may be asked for in a time.
+    pub rate_limits: RateLimits,
     /// Settings of channels.
     pub namespaces: Arc<Namespaces>,
 }
@@ -64,6 +67,7 @@ pub struct Shard {
     pub(crate) lanes: Lanes,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) application: Arc<dyn Application>,
+    pub(crate) authority: Arc<dyn Authority>,
     pub(crate) sessions: Slab<Session>,
     pub(crate) channels: Slab<Channel>,
     by_name: HashMap<ChannelName, u32>,
@@ -118,6 +122,7 @@ impl Shard {
         lanes: Vec<Box<dyn crate::ports::lane::LaneEncoder>>,
         broker: Arc<dyn Broker>,
         application: Arc<dyn Application>,
+        authority: Arc<dyn Authority>,
     ) -> Self {
         Self {
             id,
@@ -127,6 +132,7 @@ impl Shard {
             lanes: Lanes::new(lanes),
             broker,
             application,
+            authority,
             sessions: Slab::new(),
             channels: Slab::new(),
             by_name: HashMap::default(),
@@ -245,14 +251,17 @@ impl Shard {
 
     fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
-        let (connection, user) = (session.id, session.opening.user.clone());
+        let (connection, user) = (session.id, session.opening.identity.user.clone());
         let limits = &self.settings.limits;
         let bounds = ClientBounds {
             message_bytes_max: limits.message_bytes_max as u32,
             subscriptions_max: limits.subscriptions_per_connection_max as u32,
             ping_interval_ms: self.settings.deadlines.ping_interval_ms,
         };
-        self.send(key, &Event::Connected { id, connection, user: user.as_ref(), bounds });
+        self.send(
+            key,
+            &Event::Connected { id, connection, user: user.as_ref(), expires_in_ms: None, bounds },
+        );
     }
 
     /// Notes a question whose answer will come with the ticket.

@@ -125,6 +125,7 @@ fn topic(members: &Members<'_>) -> Checked<Topic> {
 
 fn subscribe_options(members: &Members<'_>, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
     Ok(SubscribeOptions {
+        token: None,
         recover: fields::position("recover", members.recover)?,
         history: fields::count("history", members.history)?.unwrap_or(0),
         filter: fields::filter(members.filter, limits)?,

@@ -12,13 +12,18 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     match event {
         Event::Message(publication) => message(out, publication),
         Event::Direct(direct) => self::direct(out, direct),
-        Event::Connected { id, connection, user, bounds } => connected(out, *id, *connection, *user, *bounds),
-        Event::Authenticated { id, user } => {
-            open(out, "authenticated", *id);
-            text(out, "user_id", user.as_str());
+        Event::Connected { id, connection, user, bounds, .. } => {
+            connected(out, *id, *connection, *user, *bounds)
         }
+        Event::Authenticated { id, user, .. } => {
+            open(out, "authenticated", *id);
+            if let Some(user) = user {
+                text(out, "user_id", user.as_str());
+            }
+        }
+        Event::Expiring { .. } => open(out, "expiring", None),
         Event::Subscribed(reply) => subscribed(out, reply),
-        Event::Unsubscribed { id, topic } => {
+        Event::Unsubscribed { id, topic, .. } => {
             open(out, "unsubscribed", *id);
             self::topic(out, topic);
         }

@@ -153,6 +153,7 @@ fn topic(topic: Option<proto::Topic>) -> Checked<Topic> {
 
 fn subscribe_options(subscribe: proto::Subscribe, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
     Ok(SubscribeOptions {
+        token: None,
         recover: subscribe.recover.map(position),
         history: subscribe.history,
         filter: filter(&subscribe.filter, limits)?,

@@ -22,16 +22,18 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
     match event {
         Event::Message(publication) => (None, Told::Message(message(publication))),
         Event::Direct(direct) => (None, Told::Message(self::direct(direct))),
-        Event::Connected { id, connection, user, bounds } => {
+        Event::Connected { id, connection, user, bounds, .. } => {
             let connection = connection.to_string();
             let user_id = user.map(ToString::to_string).unwrap_or_default();
             (*id, Told::Connected(proto::Connected { connection, user_id, limits: Some(limits(*bounds)) }))
         }
-        Event::Authenticated { id, user } => {
-            (*id, Told::Authenticated(proto::Authenticated { user_id: user.to_string() }))
+        Event::Authenticated { id, user, .. } => {
+            let user_id = user.map(ToString::to_string).unwrap_or_default();
+            (*id, Told::Authenticated(proto::Authenticated { user_id }))
         }
+        Event::Expiring { in_ms } => (None, Told::Expiring(proto::Expiring { in_ms: *in_ms })),
         Event::Subscribed(reply) => (reply.id, Told::Subscribed(subscribed(reply))),
-        Event::Unsubscribed { id, topic } => (*id, Told::Unsubscribed(self::topic(topic))),
+        Event::Unsubscribed { id, topic, .. } => (*id, Told::Unsubscribed(self::topic(topic))),
         Event::Published { id, position, duplicate } => {
             let position = Some(self::position(*position));
             (*id, Told::Published(proto::Published { position, duplicate: *duplicate }))

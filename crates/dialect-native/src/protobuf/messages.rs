@@ -61,7 +61,7 @@ pub struct ServerMessage {
     pub id: ::core::option::Option<server_message::Id>,
     #[prost(
         oneof = "server_message::Event",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
     )]
     pub event: ::core::option::Option<server_message::Event>,
 }
@@ -110,6 +110,8 @@ pub mod server_message {
         Lagged(super::Lagged),
         #[prost(message, tag = "19")]
         Disconnect(super::Disconnect),
+        #[prost(message, tag = "20")]
+        Expiring(super::Expiring),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -269,6 +271,11 @@ pub struct Limits {
 pub struct Authenticated {
     #[prost(string, tag = "1")]
     pub user_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Expiring {
+    #[prost(uint64, tag = "1")]
+    pub in_ms: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Subscribed {

@@ -38,7 +38,7 @@ macro_rules! variants {
 }
 
 variants! {
-    Connected Authenticated Subscribed Unsubscribed Message Direct Published Joined Left Presence History
+    Connected Authenticated Expiring Subscribed Unsubscribed Message Direct Published Joined Left Presence History
     Response StatusSet Users Pong Error Lagged Disconnect
 }
 

@@ -65,11 +65,20 @@ fn publication(offset: u64, data: Payload) -> Publication {
 fn connection(visit: Visit<'_>) {
     let bounds = ClientBounds { message_bytes_max: 65_536, subscriptions_max: 128, ping_interval_ms: 25_000 };
     let (id, ann) = (number("1"), user("ann"));
-    let connected = |user| Event::Connected { id: Some(&id), connection: CONNECTION, user, bounds };
+    let connected =
+        |user| Event::Connected { id: Some(&id), connection: CONNECTION, user, expires_in_ms: None, bounds };
     visit("connection", "connected", &connected(Some(&ann)));
     visit("connection", "connected, anonymous", &connected(None));
-    visit("connection", "authenticated", &Event::Authenticated { id: None, user: &ann });
-    visit("connection", "authenticated, with an id", &Event::Authenticated { id: Some(&id), user: &ann });
+    visit(
+        "connection",
+        "authenticated",
+        &Event::Authenticated { id: None, user: Some(&ann), expires_in_ms: None },
+    );
+    visit(
+        "connection",
+        "authenticated, with an id",
+        &Event::Authenticated { id: Some(&id), user: Some(&ann), expires_in_ms: None },
+    );
     visit("connection", "pong", &Event::Pong { id: None });
     visit("connection", "pong, with an id", &Event::Pong { id: Some(&id) });
     let text = RequestId::Text("a \"quoted\" \\ id\nof two lines \u{1} é".into());
@@ -108,12 +117,20 @@ fn subscriptions(visit: Visit<'_>) {
     visit("subscriptions", "subscribed, to a channel without messages", &Event::Subscribed(fresh));
     let wild = Subscribed { topic: &pattern, position: None, ..plain };
     visit("subscriptions", "subscribed, to a pattern", &Event::Subscribed(wild));
-    visit("subscriptions", "unsubscribed", &Event::Unsubscribed { id: Some(&id), topic: &channel });
-    visit("subscriptions", "unsubscribed, by the server", &Event::Unsubscribed { id: None, topic: &channel });
+    visit(
+        "subscriptions",
+        "unsubscribed",
+        &Event::Unsubscribed { id: Some(&id), topic: &channel, reason: None },
+    );
+    visit(
+        "subscriptions",
+        "unsubscribed, by the server",
+        &Event::Unsubscribed { id: None, topic: &channel, reason: None },
+    );
     visit(
         "subscriptions",
         "unsubscribed, from a pattern",
-        &Event::Unsubscribed { id: Some(&id), topic: &pattern },
+        &Event::Unsubscribed { id: Some(&id), topic: &pattern, reason: None },
     );
 }
 

@@ -1,8 +1,10 @@
 //! The settings of a namespace, as `[namespace]` and each `[namespaces.NAME]` have them.
 
+use fanfare_core::auth::Rules;
+use fanfare_core::limits::MESSAGE_BYTES_CEILING;
 use fanfare_core::namespace::{Namespace, OutboxPolicy};
 
-use super::kinds::{Choice, Count, Flag, Given, Kind, Millis, Refusal};
+use super::kinds::{Bytes, Choice, Count, Flag, Given, Kind, Mark, Millis, Refusal, Who};
 
 /// One setting of a namespace.
 pub(super) struct NamespaceSetting {
@@ -19,15 +21,15 @@ pub(super) struct NamespaceSetting {
 }
 
 macro_rules! setting {
-    ($name:literal, $field:ident, $kind:expr, $about:literal) => {
+    ($name:literal, $($field:ident).+, $kind:expr, $about:literal) => {
         NamespaceSetting {
             name: $name,
             about: $about,
             set: |namespace, given| {
-                namespace.$field = $kind.read(given)?;
+                namespace.$($field).+ = $kind.read(given)?;
                 Ok(())
             },
-            show: |namespace| $kind.show(&namespace.$field),
+            show: |namespace| $kind.show(&namespace.$($field).+),
             describe: || $kind.describe(),
         }
     };
@@ -64,7 +66,33 @@ pub(super) const SETTINGS: &[NamespaceSetting] = &[
         Millis::<u32>::new(0, HOUR_MS),
         "how long a user whose connection broke counts as a member"
     ),
-    setting!("client_publish", client_publish, Flag, "whether clients may publish; the backend always may"),
+    setting!("allow_subscribe", rules.subscribe, Who { to_subscribe: true }, "who may subscribe"),
+    setting!(
+        "allow_publish",
+        rules.publish,
+        Who { to_subscribe: false },
+        "who may publish; the backend always may"
+    ),
+    setting!("allow_history", rules.history, Who { to_subscribe: false }, "who may see history, and recover"),
+    setting!("allow_presence", rules.presence, Who { to_subscribe: false }, "who may see presence"),
+    setting!(
+        "private_prefix",
+        rules.privacy.prefix,
+        Mark,
+        "what the names of private channels begin with, after the namespace; empty for none"
+    ),
+    setting!(
+        "user_boundary",
+        rules.privacy.boundary,
+        Mark,
+        "what separates a channel's name from the ids of the users it is for; empty for none"
+    ),
+    setting!(
+        "data_bytes_max",
+        data_bytes_max,
+        Bytes::new(0, MESSAGE_BYTES_CEILING),
+        "the largest data of a client's message; 0 leaves it to limits.message_bytes_max"
+    ),
     setting!("patterns", patterns, Flag, "whether clients may subscribe by pattern"),
     setting!(
         "replay_on_subscribe",
@@ -104,6 +132,6 @@ pub(super) fn demo(namespace: &mut Namespace) -> &'static [&'static str] {
     namespace.join_leave = true;
     namespace.presence_grace_ms = 3_000;
     namespace.history_size = 100;
-    namespace.client_publish = true;
-    &["presence", "join_leave", "presence_grace", "history_size", "client_publish"]
+    namespace.rules = Rules::default();
+    &["presence", "join_leave", "presence_grace", "history_size", "allow_publish"]
 }

@@ -1,0 +1,98 @@
+//! Rules, names and grants together.
+
+use fanfare_protocol::UserId;
+use fanfare_protocol::command::Topic;
+
+use super::{Access, Identity, Operation, Rules};
+
+/// Why something is not allowed: the rule that would have to admit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// What was asked.
+    pub operation: Operation,
+    /// What it would take.
+    pub needs: Needs,
+}
+
+/// What would have to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A user.
+    User,
+    /// A subscription to the channel.
+    Membership,
+    /// One of the rule's roles.
+    Role,
+    /// A token that names the channel.
+    Token,
+    /// To be one of the users that the name is for, or a token.
+    Named,
+    /// To be the backend.
+    Backend,
+}
+
+impl Denial {
+    /// Whether a token or the application could still allow it.
+    pub fn can_be_granted(self) -> bool {
+        self.needs != Needs::Backend
+    }
+
+    /// The rule, for people. It names no secret and nothing that the client did not say.
+    pub fn text(self) -> String {
+        let needs = match self.needs {
+            Needs::User => "a user who is authenticated",
+            Needs::Membership => "a subscription to the channel",
+            Needs::Role => "a role that the connection does not have",
+            Needs::Token => "a token that names the channel",
+            Needs::Named => "to be one of the users in the channel's name, or a token that names the channel",
+            Needs::Backend => "to be the backend",
+        };
+        format!("the namespace's rule for \"{}\" asks for {needs}", self.operation.as_str())
+    }
+}
+
+/// Whether a connection may carry out an operation on all that a topic stands for.
+///
+/// # Errors
+/// With the rule that stands against it.
+pub fn decide(
+    rules: &Rules,
+    identity: &Identity,
+    operation: Operation,
+    topic: &Topic,
+    is_member: bool,
+) -> Result<(), Denial> {
+    let rule = rules.of(operation);
+    let denied = |needs| Err(Denial { operation, needs });
+    // What is the backend's alone cannot be given away.
+    if *rule == Access::Nobody {
+        return denied(Needs::Backend);
+    }
+    if identity.grants().iter().any(|grant| grant.allows(operation, topic)) {
+        return Ok(());
+    }
+    // A name only narrows: otherwise who invents one could open a namespace with it.
+    if let Topic::Channel(channel) = topic {
+        if let Some(users) = rules.privacy.users(channel.as_str())
+            && !names(users, identity.user.as_ref())
+        {
+            return denied(Needs::Named);
+        }
+        if rules.privacy.is_private(channel.as_str()) {
+            return denied(Needs::Token);
+        }
+    }
+    let (admitted, needs) = match rule {
+        Access::Everyone => (true, Needs::Token),
+        Access::Authenticated => (identity.user.is_some(), Needs::User),
+        Access::Members => (is_member, Needs::Membership),
+        Access::Roles(roles) => (identity.roles().iter().any(|role| roles.contains(role)), Needs::Role),
+        Access::Token | Access::Nobody | Access::Subscribers => (false, Needs::Token),
+    };
+    if admitted { Ok(()) } else { denied(needs) }
+}
+
+/// Whether the list, as it stands in a channel's name, has this user in it.
+fn names(users: &str, user: Option<&UserId>) -> bool {
+    user.is_some_and(|user| users.split(',').any(|named| named == user.as_str()))
+}

@@ -1,0 +1,5 @@
+//! The listener for metrics and administration.
+
+use super::Setting;
+
+pub(super) const TABLE: &[Setting] = &[];

@@ -1,0 +1,5 @@
+//! Authentication.
+
+use super::Setting;
+
+pub(super) const TABLE: &[Setting] = &[];

@@ -1,0 +1,67 @@
+//! How long things may take.
+
+use super::{HOUR_MS, Setting};
+use crate::config::kinds::{Kind, Millis};
+
+pub(super) const TABLE: &[Setting] = &[
+    setting!(
+        "deadlines.handshake",
+        deadlines.handshake_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "from accept to the end of the request's head"
+    ),
+    setting!(
+        "deadlines.write",
+        deadlines.write_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "without any progress of a write"
+    ),
+    setting!(
+        "deadlines.unfinished_message",
+        deadlines.unfinished_message_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "from a message's first byte to its last"
+    ),
+    setting!(
+        "deadlines.ping_interval",
+        deadlines.ping_interval_ms,
+        Millis::<u32>::new(100, HOUR_MS),
+        "between pings"
+    ),
+    setting!(
+        "deadlines.pong",
+        deadlines.pong_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "from a ping to any sign of life"
+    ),
+    setting!(
+        "deadlines.request",
+        deadlines.request_ms,
+        Millis::<u32>::new(1, HOUR_MS),
+        "for a handler of the application"
+    ),
+    setting!(
+        "deadlines.authentication",
+        deadlines.authentication_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "from the handshake to the first message that authenticates"
+    ),
+    setting!(
+        "deadlines.expiry_warning",
+        deadlines.expiry_warning_ms,
+        Millis::<u32>::new(0, HOUR_MS),
+        "how long before its token expires a client is told"
+    ),
+    setting!(
+        "deadlines.close",
+        deadlines.close_ms,
+        Millis::<u32>::new(0, HOUR_MS),
+        "from the server's close frame to the client's"
+    ),
+    setting!(
+        "deadlines.drain",
+        deadlines.drain_ms,
+        Millis::<u32>::new(0, HOUR_MS),
+        "over which clients are told to come back elsewhere at shutdown"
+    ),
+];

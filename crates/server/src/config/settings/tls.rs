@@ -1,0 +1,5 @@
+//! TLS.
+
+use super::Setting;
+
+pub(super) const TABLE: &[Setting] = &[];
