@@ -32,7 +32,7 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 6] = ["presence", "echo", "counts", "reverse", "silent", "anonymous"];
+const FLAGS: [&str; 7] = ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous"];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.
@@ -190,7 +190,7 @@ pub fn command(line: &str, epochs: &Epochs) -> Result<Command, Rejection> {
 
 fn subscribe_options(words: &Words<'_>, epochs: &Epochs) -> SubscribeOptions {
     SubscribeOptions {
-        token: None,
+        token: words.option("token").map(Secret::new),
         recover: words.position("recover", epochs),
         history: words.number("history"),
         filter: words.option("filter").map(|text| Box::new(filter(text))),
