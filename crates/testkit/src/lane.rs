@@ -93,17 +93,19 @@ impl LaneEncoder for PlainLane {
 /// An event as one line.
 pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
     match event {
-        Event::Connected { id, connection, user, .. } => {
-            let user = user.map_or("-", |user| user.as_str());
-            format!("connected{} {} {user}", number(*id), short(*connection))
+        Event::Connected { id, connection, user, expires_in_ms, .. } => {
+            let (user, end) = (user.map_or("-", |user| user.as_str()), end(*expires_in_ms));
+            format!("connected{} {} {user}{end}", number(*id), short(*connection))
         }
-        Event::Authenticated { id, user, .. } => {
-            format!("authenticated{} {}", number(*id), user.map_or("-", |user| user.as_str()))
+        Event::Authenticated { id, user, expires_in_ms } => {
+            let (user, end) = (user.map_or("-", |user| user.as_str()), end(*expires_in_ms));
+            format!("authenticated{} {user}{end}", number(*id))
         }
         Event::Expiring { in_ms } => format!("expiring {in_ms}"),
         Event::Subscribed(subscribed) => describe_subscribed(subscribed, epochs),
-        Event::Unsubscribed { id, topic, reason: _ } => {
-            format!("unsubscribed{} {}", number(*id), topic.as_str())
+        Event::Unsubscribed { id, topic, reason } => {
+            let reason = reason.map(|code| format!(" {}", code.as_str())).unwrap_or_default();
+            format!("unsubscribed{} {}{reason}", number(*id), topic.as_str())
         }
         Event::Message(publication) => {
             format!("message {} {}", publication.channel, message(publication, epochs))
@@ -188,6 +190,11 @@ fn number(id: Option<&RequestId>) -> String {
         Some(RequestId::Number(id) | RequestId::Text(id)) => format!(" #{id}"),
         None => String::new(),
     }
+}
+
+/// When it ends that the server takes a client for somebody.
+fn end(expires_in_ms: Option<u64>) -> String {
+    expires_in_ms.map(|ms| format!(" expires={ms}")).unwrap_or_default()
 }
 
 fn short(id: ConnectionId) -> String {
