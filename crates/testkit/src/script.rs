@@ -6,7 +6,7 @@
 //!   `presence CHANNEL`, `history CHANNEL`, `request METHOD DATA`, `status WORD`, `users NAME…`, `ping`, `pong`,
 //!   `disconnect`, `custom KIND DATA`, `auth TOKEN`, `garbage`
 //! - `#1` anywhere is the request's id; other options are `recover=A.3`, `history=5`, `filter=tag:a|b,other:c`,
-//!   `info=X`, `presence`, `echo`, `idem=KEY`, `tag=name:value`, `key=K`, `counts`, `since=A.3`, `limit=2`, `reverse`
+//!   `info=X`, `presence`, `token=T`, `echo`, `idem=KEY`, `tag=name:value`, `key=K`, `counts`, `since=A.3`, `limit=2`, `reverse`
 //!
 //! A topic with `*` or `>` in it is a pattern. Everything else is described where it is run: [`crate::run`].
 
