@@ -13,6 +13,7 @@ use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
@@ -77,7 +78,8 @@ fn serve(setup: Setup) -> Result<(), String> {
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
     let node = node(config)?;
-    let router = router(&setup, &node);
+    let state = api_state(&setup, &node);
+    let router = router(config, &node, state.clone());
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     for address in &config.listen {
@@ -86,6 +88,7 @@ async fn run(setup: Setup) -> io::Result<()> {
         addresses.push(listener.local_addr()?);
         listeners.push(listener);
     }
+    let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
@@ -93,8 +96,13 @@ async fn run(setup: Setup) -> io::Result<()> {
     for listener in listeners {
         servers.spawn(listen::serve(listener, router.clone(), handshake));
     }
-    println!("{}", Welcome { setup: &setup, addresses: &addresses }.text());
-    tracing::info!(?addresses, "listening");
+    let admin_state = ApiState { metrics: admin::metrics(config), ..state };
+    for listener in admin_listeners {
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
+    }
+    let welcome = Welcome { setup: &setup, addresses: &addresses, admin_addresses: &admin_addresses };
+    println!("{}", welcome.text());
+    tracing::info!(?addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -111,20 +119,20 @@ async fn run(setup: Setup) -> io::Result<()> {
     Ok(())
 }
 
-fn router(setup: &Setup, node: &Node) -> Router {
+fn api_state(setup: &Setup, node: &Node) -> ApiState {
     let config = &setup.config;
-    let api = http_api::router(ApiState {
+    ApiState {
         fanfare: node.fanfare().clone(),
         keys: setup.keys.clone(),
         message_bytes_max: config.limits.message_bytes_max,
         history_page_max: config.limits.history_page_max,
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
-        metrics: config.metrics,
+        metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
-    });
-    let mut router = node.router().merge(api);
-    if config.demo {
-        router = router.merge(demo::router());
     }
-    router
+}
+
+fn router(config: &Config, node: &Node, state: ApiState) -> Router {
+    let router = node.router().merge(http_api::router(state));
+    if config.demo { router.merge(demo::router()) } else { router }
 }

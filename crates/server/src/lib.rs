@@ -7,6 +7,7 @@
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
+//! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
 
@@ -25,6 +26,7 @@ pub mod metrics;
 pub mod node;
 pub mod secrets;
 
+mod admin;
 mod admission;
 mod connection;
 mod handshake;

@@ -12,6 +12,8 @@ pub struct Welcome<'a> {
     pub setup: &'a Setup,
     /// Where it listens; the ports are the real ones.
     pub addresses: &'a [SocketAddr],
+    /// Where it listens for administration.
+    pub admin_addresses: &'a [SocketAddr],
 }
 
 impl Welcome<'_> {
@@ -47,6 +49,9 @@ impl Welcome<'_> {
             "\nPublish     curl http://{near}/api/publish -H \"Authorization: Bearer {key}\" \\\n\
              \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
         );
+        if let Some(admin) = self.admin_addresses.first().copied().filter(|_| self.setup.config.metrics) {
+            let _ = writeln!(out, "\nMetrics     http://{}/metrics", reachable(admin));
+        }
         self.who_may_connect(&mut out);
         out
     }
@@ -117,18 +122,20 @@ mod tests {
     fn the_first_start_shows_the_key() {
         let setup = setup(Some("ffk_0123456789abcdef"));
         let addresses = ["0.0.0.0:8000".parse().unwrap(), "[::1]:8001".parse().unwrap()];
-        insta::assert_snapshot!(Welcome { setup: &setup, addresses: &addresses }.text());
+        let admin_addresses = ["127.0.0.1:8001".parse().unwrap()];
+        let welcome = Welcome { setup: &setup, addresses: &addresses, admin_addresses: &admin_addresses };
+        insta::assert_snapshot!(welcome.text());
     }
 
     #[test]
     fn later_starts_do_not() {
         let mut setup = setup(None);
         let addresses = ["127.0.0.1:8000".parse().unwrap()];
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        let text = Welcome { setup: &setup, addresses: &addresses, admin_addresses: &[] }.text();
         assert!(!text.contains("ffk_") && text.contains("$(cat '/home/ann/my data/api.key')"), "{text}");
         setup.key_file = None;
         setup.config.demo = false;
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        let text = Welcome { setup: &setup, addresses: &addresses, admin_addresses: &[] }.text();
         assert!(text.contains("as configured") && !text.contains("Demo"), "{text}");
     }
 }
