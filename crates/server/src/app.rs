@@ -20,12 +20,16 @@ use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
+use crate::revocations::RevocationSettings;
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
+
+/// The file of revocations, in the data directory.
+const REVOCATIONS: &str = "revocations.jsonl";
 
 /// Threads beside the shards: handshakes, the HTTP API and the application's handlers.
 const RUNTIME_THREADS: usize = 2;
@@ -60,6 +64,11 @@ fn node(config: &Config) -> io::Result<Node> {
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
         .open_user_ids(config.open_user_ids())
+        .revocations(RevocationSettings {
+            file: Some(config.data_dir.join(REVOCATIONS)),
+            lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
+            entries_max: config.auth.revocations_max,
+        })
         .default_dialect(&config.default_dialect)
         .start()
 }
