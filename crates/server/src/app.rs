@@ -60,7 +60,7 @@ fn node(config: &Config) -> io::Result<Node> {
     Builder::new(dialects())
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
-        .rate_limits(config.rate_limits.clone())
+        .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
         .open_user_ids(config.open_user_ids())
