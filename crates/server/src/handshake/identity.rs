@@ -14,6 +14,7 @@ use crate::admission::users::Arriving;
 use crate::authority::Refused;
 use crate::config::AuthMode;
 use crate::handlers::{ConnectRequest, HandlerError};
+use crate::node::unix_ms;
 
 /// What a request says of who it comes from.
 pub(super) struct Claimed {
@@ -58,6 +59,12 @@ impl Door {
         if let Some(decision) = self.application.connect(request).await {
             identity = decision.map_err(|HandlerError { code, text }| Refusal { code, text })?;
             authenticated |= identity.user.is_some() || identity.standing.is_some();
+            if claimed.token.is_none()
+                && let Some(standing) = &mut identity.standing
+            {
+                // The application vouches for them now: who was revoked before is its business.
+                standing.issued_unix_ms.get_or_insert_with(unix_ms);
+            }
         }
         let must_authenticate = self.auth.mode == AuthMode::Required && !authenticated;
         if must_authenticate && !self.authority.takes_tokens() {
