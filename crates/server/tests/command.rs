@@ -110,7 +110,7 @@ fn check_points_at_what_is_wrong() {
     let shown = text(&output.stderr);
     assert!(shown.contains("f.toml:1:1") && shown.contains("did you mean \"shards\"?"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours are for terminals");
-    let output = home.run(&["serve", "--listen", "0.0.0.0:0"]);
+    let output = home.run(&["serve", "--listen", "0.0.0.0:0", "--insecure"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("insecure = true"), "{}", text(&output.stderr));
     let output = home.run(&["check", "--config", "missing.toml"]);

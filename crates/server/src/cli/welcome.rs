@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Setup;
+use super::{Setup, serve};
+use crate::config::AuthMode;
 
 /// What there is to say.
 pub struct Welcome<'a> {
@@ -46,10 +47,27 @@ impl Welcome<'_> {
             "\nPublish     curl http://{near}/api/publish -H \"Authorization: Bearer {key}\" \\\n\
              \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
         );
-        if self.setup.config.insecure {
-            out.push_str("\nINSECURE    anyone who can connect may say they are any user\n");
-        }
+        self.who_may_connect(&mut out);
         out
+    }
+
+    fn who_may_connect(&self, out: &mut String) {
+        let config = &self.setup.config;
+        let token = "fanfare token --user NAME";
+        let _ = match config.auth_mode() {
+            AuthMode::Open if config.insecure => Ok(()),
+            AuthMode::Open => {
+                writeln!(out, "\nUsers       whoever connects from this host may say who they are")
+            }
+            AuthMode::Optional => writeln!(out, "\nUsers       anonymous, or with a token: {token}"),
+            AuthMode::Required | AuthMode::Auto => writeln!(out, "\nUsers       with a token: {token}"),
+        };
+        if config.insecure {
+            for (index, danger) in serve::dangers(config).iter().enumerate() {
+                let heading = if index == 0 { "\nINSECURE    " } else { "            " };
+                let _ = writeln!(out, "{heading}{danger}");
+            }
+        }
     }
 }
 
@@ -85,7 +103,14 @@ mod tests {
             created: created.map(str::to_owned),
             exposed: false,
         };
-        Setup { config: loaded.config, keys: KeyRing::new(Vec::new()), key_file: Some(key_file) }
+        let token_secret = KeyFile {
+            key: Secret::new("ffs_canary"),
+            path: PathBuf::from("/home/ann/my data/token.secret"),
+            created: None,
+            exposed: false,
+        };
+        let keys = KeyRing::new(Vec::new());
+        Setup { config: loaded.config, keys, key_file: Some(key_file), token_secret }
     }
 
     #[test]
