@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
@@ -21,12 +22,16 @@ use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
+use crate::revocations::RevocationSettings;
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
+
+/// The file of revocations, in the data directory.
+const REVOCATIONS: &str = "revocations.jsonl";
 
 /// Threads beside the shards: handshakes, the HTTP API and the application's handlers.
 const RUNTIME_THREADS: usize = 2;
@@ -53,14 +58,23 @@ pub(crate) fn broker(
     Arc::new(Memory::new(limits.clone(), seed, clock, inboxes))
 }
 
-fn node(config: &Config) -> io::Result<Node> {
+fn node(setup: &Setup) -> io::Result<Node> {
+    let config = &setup.config;
+    let (issuers, rules) = config.verifier_settings(&setup.token_secret.key).map_err(io::Error::other)?;
+    let verifier = Verifier::new(issuers, rules).map_err(io::Error::other)?;
     Builder::new(dialects())
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
         .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
-        .open_user_ids(config.open_user_ids())
+        .authentication(config.auth_mode(), verifier)
+        .auth_cookie(&config.auth.cookie)
+        .revocations(RevocationSettings {
+            file: Some(config.data_dir.join(REVOCATIONS)),
+            lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
+            entries_max: config.auth.revocations_max,
+        })
         .default_dialect(&config.default_dialect)
         .start()
 }
@@ -77,7 +91,7 @@ fn serve(setup: Setup) -> Result<(), String> {
 
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
-    let node = node(config)?;
+    let node = node(&setup)?;
     let state = api_state(&setup, &node);
     let router = router(config, &node, state.clone());
     let mut listeners = Vec::new();

@@ -4,6 +4,7 @@
 //!
 //! - [`listen`]: accepts, and gives connections to hyper
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
+//! - `authority`, [`revocations`]: whose token it is, and whether it still counts
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
@@ -24,10 +25,12 @@ pub mod listen;
 pub mod logging;
 pub mod metrics;
 pub mod node;
+pub mod revocations;
 pub mod secrets;
 
 mod admin;
 mod admission;
+mod authority;
 mod connection;
 mod handshake;
 mod inbox;
