@@ -25,6 +25,7 @@ mod show;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub use load::{Flag, Inputs, Loaded, load};
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
+pub use tls::TlsConfig;
 
 use crate::secrets::Secret;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
@@ -110,7 +114,7 @@ pub const DEMO_NAMESPACE: &str = "demo";
 impl Config {
     /// Whether every listener can be reached from this host only.
     pub fn loopback_only(&self) -> bool {
-        self.listen.iter().all(|address| address.ip().is_loopback())
+        self.listen.iter().chain(&self.tls.listen).all(|address| address.ip().is_loopback())
     }
 
     /// Whether a connection may simply say which user it is (`?user=`).
@@ -147,6 +151,7 @@ impl Config {
             data_dir: PathBuf::from("fanfare-data"),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),

@@ -2,7 +2,7 @@
 //!
 //! In the order a message travels:
 //!
-//! - [`listen`]: accepts, and gives connections to hyper
+//! - [`listen`], [`tls`]: accepts, shakes hands where TLS is spoken, and gives connections to hyper
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
@@ -24,6 +24,7 @@ pub mod logging;
 pub mod metrics;
 pub mod node;
 pub mod secrets;
+pub mod tls;
 
 mod admission;
 mod connection;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 pub(super) use amounts::{Bytes, Count, Millis};
 pub(super) use rules::{Cost, Mark, Who};
-pub(super) use words::{Addresses, Choice, FilePath, Filter, Flag, Secrets, Word};
+pub(super) use words::{Addresses, AddressesOrNone, Choice, FilePath, Filter, Flag, Secrets, Word};
 
 /// A value before its setting has looked at it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! Values that are fine one by one and contradict each other.
 
+use std::net::SocketAddr;
+
 use fanfare_core::limits::BATCH_BYTES_MAX;
 use fanfare_core::namespace::Namespace;
 
@@ -35,6 +37,7 @@ pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut 
             "the answer to a ping is due before the next ping goes out",
         );
     }
+    report.tls();
     report.namespace("namespace", &config.namespace);
     for (name, namespace) in &config.namespaces {
         report.namespace(&format!("namespaces.{name}"), namespace);
@@ -51,6 +54,33 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
+    fn tls(&mut self) {
+        let tls = &self.config.tls;
+        let same =
+            self.config.listen.iter().any(|address| address.port() != 0 && tls.listen.contains(address));
+        if same {
+            self.contradiction(
+                &["tls.listen", "listen"],
+                "one address cannot be spoken to with and without TLS",
+            );
+        }
+        match (tls.listen.is_empty(), &tls.cert_file, &tls.key_file) {
+            (_, Some(_), None) | (_, None, Some(_)) => {
+                let keys = ["tls.cert_file", "tls.key_file"];
+                self.contradiction(&keys, "a certificate and its private key belong together");
+            }
+            (false, None, None) => {
+                let keys = ["tls.listen", "tls.cert_file", "tls.key_file"];
+                self.contradiction(&keys, "a listener for TLS needs a certificate");
+            }
+            (true, Some(_), Some(_)) => {
+                let keys = ["tls.cert_file", "tls.listen"];
+                self.contradiction(&keys, "a certificate has no effect without a listener for TLS");
+            }
+            (true, None, None) | (false, Some(_), Some(_)) => {}
+        }
+    }
+
     fn namespace(&mut self, table: &str, namespace: &Namespace) {
         let key = |name: &str| format!("{table}.{name}");
         if namespace.join_leave && !namespace.presence {
@@ -78,11 +108,16 @@ impl Report<'_> {
     }
 
     fn public(&mut self) {
-        let open = self.config.listen.iter().find(|address| !address.ip().is_loopback());
-        let open = open.map(ToString::to_string).unwrap_or_default();
+        let open = |addresses: &[SocketAddr]| addresses.iter().copied().find(|a| !a.ip().is_loopback());
+        let plain = open(&self.config.listen).map(|address| ("listen", address));
+        let Some((key, open)) =
+            plain.or(open(&self.config.tls.listen).map(|address| ("tls.listen", address)))
+        else {
+            return;
+        };
         let rule = format!("{open} can be reached from other hosts, and nobody has to say who they are");
         let mut problem = Problem::new(rule);
-        if let Some(place) = place_of("listen", self.assignments) {
+        if let Some(place) = place_of(key, self.assignments) {
             problem = problem.at(&place.text, place.value.clone(), "not a loopback address");
         }
         let help = "listen on 127.0.0.1 or [::1], or say insecure = true if that is what you want";

@@ -98,7 +98,8 @@ impl Config {
 
 /// Whether a setting's default is no value that a file could give.
 fn needs_choice(setting: &settings::Setting) -> bool {
-    setting.is_secret() || matches!(setting.key, "data_dir" | "api.key_file")
+    setting.is_secret()
+        || matches!(setting.key, "data_dir" | "api.key_file" | "tls.cert_file" | "tls.key_file")
 }
 
 /// A name as the file writes it.

@@ -25,6 +25,9 @@ pub(in crate::config) struct FilePath;
 /// Addresses to listen on: one, or a list.
 pub(in crate::config) struct Addresses;
 
+/// Addresses to listen on: none, one, or a list.
+pub(in crate::config) struct AddressesOrNone;
+
 /// Secrets: one, or a list.
 pub(in crate::config) struct Secrets;
 
@@ -179,6 +182,26 @@ impl Kind for Addresses {
 
     fn describe(&self) -> String {
         "one or more addresses with ports".to_owned()
+    }
+}
+
+impl Kind for AddressesOrNone {
+    type Value = Vec<SocketAddr>;
+
+    fn read(&self, given: &Given) -> Result<Vec<SocketAddr>, Refusal> {
+        match given {
+            Given::List(list) if list.is_empty() => Ok(Vec::new()),
+            Given::Loose(text) if text.trim().is_empty() => Ok(Vec::new()),
+            given => Addresses.read(given),
+        }
+    }
+
+    fn show(&self, value: &Vec<SocketAddr>) -> String {
+        Addresses.show(value)
+    }
+
+    fn describe(&self) -> String {
+        "any number of addresses with ports".to_owned()
     }
 }
 
