@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
@@ -94,10 +95,12 @@ fn serve(setup: Setup) -> Result<(), String> {
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
     let node = node(&setup)?;
-    let router = router(&setup, &node);
+    let state = api_state(&setup, &node);
+    let router = router(config, &node, state.clone());
     let tls = tls(config)?;
     let (listeners, addresses) = bind(&config.listen)?;
     let (tls_listeners, tls_addresses) = bind(&config.tls.listen)?;
+    let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
@@ -111,8 +114,18 @@ async fn run(setup: Setup) -> io::Result<()> {
         }
         servers.spawn(tls.renew());
     }
-    println!("{}", Welcome { setup: &setup, addresses: &addresses, tls_addresses: &tls_addresses }.text());
-    tracing::info!(?addresses, ?tls_addresses, "listening");
+    let admin_state = ApiState { metrics: admin::metrics(config), ..state };
+    for listener in admin_listeners {
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
+    }
+    let welcome = Welcome {
+        setup: &setup,
+        addresses: &addresses,
+        tls_addresses: &tls_addresses,
+        admin_addresses: &admin_addresses,
+    };
+    println!("{}", welcome.text());
+    tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -148,20 +161,20 @@ fn bind(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, Vec<SocketAdd
     Ok((listeners, bound))
 }
 
-fn router(setup: &Setup, node: &Node) -> Router {
+fn api_state(setup: &Setup, node: &Node) -> ApiState {
     let config = &setup.config;
-    let api = http_api::router(ApiState {
+    ApiState {
         fanfare: node.fanfare().clone(),
         keys: setup.keys.clone(),
         message_bytes_max: config.limits.message_bytes_max,
         history_page_max: config.limits.history_page_max,
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
-        metrics: config.metrics,
+        metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
-    });
-    let mut router = node.router().merge(api);
-    if config.demo {
-        router = router.merge(demo::router());
     }
-    router
+}
+
+fn router(config: &Config, node: &Node, state: ApiState) -> Router {
+    let router = node.router().merge(http_api::router(state));
+    if config.demo { router.merge(demo::router()) } else { router }
 }

@@ -8,6 +8,7 @@
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
+//! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
 
@@ -28,6 +29,7 @@ pub mod revocations;
 pub mod secrets;
 pub mod tls;
 
+mod admin;
 mod admission;
 mod authority;
 mod connection;

@@ -8,7 +8,7 @@ use fanfare_core::namespace::Namespace;
 use super::auth::IssuerConfig;
 use super::load::{Assignment, place_of};
 use super::problem::Problem;
-use super::{AuthMode, Config, issuers, kinds, namespaces, settings};
+use super::{AuthMode, Config, issuers, namespaces, settings};
 
 /// Checks every relation that has to hold.
 pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut Vec<Problem>) {
@@ -129,7 +129,7 @@ impl Report<'_> {
         let misfit =
             issuer.algorithms.iter().find(|algorithm| issuers::is_symmetric(**algorithm) != symmetric);
         if let Some(algorithm) = misfit {
-            let algorithm = kinds::algorithm_name(*algorithm);
+            let algorithm = algorithm.as_str();
             let rule = match symmetric {
                 true => format!("{algorithm} is verified with a public key, and a secret is none"),
                 // Whoever knows the public key, which is everybody, could sign.
