@@ -2,6 +2,7 @@
 //! brokers chosen by name.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
 use fanfare_dialect_native::{NativeJson, NativeProtobuf};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -23,6 +25,7 @@ use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
 use crate::revocations::RevocationSettings;
+use crate::tls::Tls;
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
@@ -94,14 +97,9 @@ async fn run(setup: Setup) -> io::Result<()> {
     let node = node(&setup)?;
     let state = api_state(&setup, &node);
     let router = router(config, &node, state.clone());
-    let mut listeners = Vec::new();
-    let mut addresses = Vec::new();
-    for address in &config.listen {
-        let listener = listen::bind(*address)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        addresses.push(listener.local_addr()?);
-        listeners.push(listener);
-    }
+    let tls = tls(config)?;
+    let (listeners, addresses) = bind(&config.listen)?;
+    let (tls_listeners, tls_addresses) = bind(&config.tls.listen)?;
     let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -110,13 +108,24 @@ async fn run(setup: Setup) -> io::Result<()> {
     for listener in listeners {
         servers.spawn(listen::serve(listener, router.clone(), handshake));
     }
+    if let Some(tls) = tls {
+        for listener in tls_listeners {
+            servers.spawn(listen::serve_tls(listener, router.clone(), handshake, tls.clone()));
+        }
+        servers.spawn(tls.renew());
+    }
     let admin_state = ApiState { metrics: admin::metrics(config), ..state };
     for listener in admin_listeners {
         servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
     }
-    let welcome = Welcome { setup: &setup, addresses: &addresses, admin_addresses: &admin_addresses };
+    let welcome = Welcome {
+        setup: &setup,
+        addresses: &addresses,
+        tls_addresses: &tls_addresses,
+        admin_addresses: &admin_addresses,
+    };
     println!("{}", welcome.text());
-    tracing::info!(?addresses, ?admin_addresses, "listening");
+    tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -131,6 +140,25 @@ async fn run(setup: Setup) -> io::Result<()> {
     node.stop();
     tracing::info!("ended");
     Ok(())
+}
+
+/// What TLS listeners need, where there are any.
+fn tls(config: &Config) -> io::Result<Option<Tls>> {
+    let Some((cert, key)) = config.tls.files() else { return Ok(None) };
+    Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other)
+}
+
+/// Listeners, and where they are: the ports are the real ones.
+fn bind(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, Vec<SocketAddr>)> {
+    let mut listeners = Vec::new();
+    let mut bound = Vec::new();
+    for address in addresses {
+        let listener = listen::bind(*address)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+        bound.push(listener.local_addr()?);
+        listeners.push(listener);
+    }
+    Ok((listeners, bound))
 }
 
 fn api_state(setup: &Setup, node: &Node) -> ApiState {

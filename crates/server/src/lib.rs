@@ -2,7 +2,7 @@
 //!
 //! In the order a message travels:
 //!
-//! - [`listen`]: accepts, and gives connections to hyper
+//! - [`listen`], [`tls`]: accepts, shakes hands where TLS is spoken, and gives connections to hyper
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
 //! - `authority`, [`revocations`]: whose token it is, and whether it still counts
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod node;
 pub mod revocations;
 pub mod secrets;
+pub mod tls;
 
 mod admin;
 mod admission;
