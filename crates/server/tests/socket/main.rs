@@ -7,11 +7,13 @@
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
+//! - `canaries`: secrets sent by every road, and searched for
 //! - `process`: the binary, where it matters that it is a process
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 mod administration;
+mod canaries;
 mod conversation;
 mod embedding;
 mod handlers;
