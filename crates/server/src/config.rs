@@ -27,6 +27,7 @@ mod show;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod verifier;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use load::{Flag, Inputs, Loaded, load};
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
+pub use tls::TlsConfig;
 
 use crate::secrets::Secret;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
@@ -118,7 +122,7 @@ pub const DEMO_NAMESPACE: &str = "demo";
 impl Config {
     /// Whether every listener can be reached from this host only.
     pub fn loopback_only(&self) -> bool {
-        self.listen.iter().all(|address| address.ip().is_loopback())
+        self.listen.iter().chain(&self.tls.listen).all(|address| address.ip().is_loopback())
     }
 
     /// Whether connections have to authenticate: one of [`AuthMode`]'s words other than [`AuthMode::Auto`].
@@ -177,6 +181,7 @@ impl Config {
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),

@@ -12,6 +12,10 @@ pub struct Welcome<'a> {
     pub setup: &'a Setup,
     /// Where it listens; the ports are the real ones.
     pub addresses: &'a [SocketAddr],
+    /// Where it listens with TLS.
+    pub tls_addresses: &'a [SocketAddr],
+    /// Where it listens for administration.
+    pub admin_addresses: &'a [SocketAddr],
 }
 
 impl Welcome<'_> {
@@ -20,6 +24,9 @@ impl Welcome<'_> {
         let mut out = format!("fanfare {} listens on\n", env!("CARGO_PKG_VERSION"));
         for address in self.addresses {
             let _ = writeln!(out, "  http://{address}   WebSocket at ws://{address}/ws");
+        }
+        for address in self.tls_addresses {
+            let _ = writeln!(out, "  https://{address}   WebSocket at wss://{address}/ws");
         }
         let Some(near) = self.addresses.first().copied().map(reachable) else { return out };
         if self.setup.config.demo {
@@ -47,6 +54,9 @@ impl Welcome<'_> {
             "\nPublish     curl http://{near}/api/publish -H \"Authorization: Bearer {key}\" \\\n\
              \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
         );
+        if let Some(admin) = self.admin_addresses.first().copied().filter(|_| self.setup.config.metrics) {
+            let _ = writeln!(out, "\nMetrics     http://{}/metrics", reachable(admin));
+        }
         self.who_may_connect(&mut out);
         out
     }
@@ -117,18 +127,29 @@ mod tests {
     fn the_first_start_shows_the_key() {
         let setup = setup(Some("ffk_0123456789abcdef"));
         let addresses = ["0.0.0.0:8000".parse().unwrap(), "[::1]:8001".parse().unwrap()];
-        insta::assert_snapshot!(Welcome { setup: &setup, addresses: &addresses }.text());
+        let tls_addresses = ["[::1]:8443".parse().unwrap()];
+        let admin_addresses = ["127.0.0.1:8001".parse().unwrap()];
+        let welcome = Welcome {
+            setup: &setup,
+            addresses: &addresses,
+            tls_addresses: &tls_addresses,
+            admin_addresses: &admin_addresses,
+        };
+        insta::assert_snapshot!(welcome.text());
     }
 
     #[test]
     fn later_starts_do_not() {
         let mut setup = setup(None);
         let addresses = ["127.0.0.1:8000".parse().unwrap()];
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
-        assert!(!text.contains("ffk_") && text.contains("$(cat '/home/ann/my data/api.key')"), "{text}");
+        let text = |setup: &Setup| {
+            Welcome { setup, addresses: &addresses, tls_addresses: &[], admin_addresses: &[] }.text()
+        };
+        let later = text(&setup);
+        assert!(!later.contains("ffk_") && later.contains("$(cat '/home/ann/my data/api.key')"), "{later}");
         setup.key_file = None;
         setup.config.demo = false;
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        let text = text(&setup);
         assert!(text.contains("as configured") && !text.contains("Demo"), "{text}");
     }
 }

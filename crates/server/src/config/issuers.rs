@@ -152,5 +152,5 @@ pub(super) fn key_sources(issuer: &IssuerConfig) -> Vec<&'static str> {
 
 /// Whether an algorithm signs with a secret that both sides know.
 pub(super) fn is_symmetric(algorithm: Algorithm) -> bool {
-    matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
+    algorithm.secret_bytes_min().is_some()
 }

@@ -8,9 +8,7 @@ mod words;
 use std::ops::Range;
 
 pub(super) use amounts::{Bytes, Count, Millis};
-pub(super) use credentials::{
-    Algorithms, CookieName, KeySetAddress, SharedSecret, WordList, Words, algorithm_name,
-};
+pub(super) use credentials::{Algorithms, CookieName, KeySetAddress, SharedSecret, WordList, Words};
 pub(super) use rules::{Cost, Mark, Who};
 pub(super) use words::{Addresses, Choice, FilePath, Filter, Flag, Secrets, Word};
 

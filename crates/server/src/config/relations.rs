@@ -1,12 +1,14 @@
 //! Values that are fine one by one and contradict each other.
 
+use std::net::SocketAddr;
+
 use fanfare_core::limits::BATCH_BYTES_MAX;
 use fanfare_core::namespace::Namespace;
 
 use super::auth::IssuerConfig;
 use super::load::{Assignment, place_of};
 use super::problem::Problem;
-use super::{AuthMode, Config, issuers, kinds, namespaces, settings};
+use super::{AuthMode, Config, issuers, namespaces, settings};
 
 /// Checks every relation that has to hold.
 pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut Vec<Problem>) {
@@ -36,6 +38,7 @@ pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut 
             "the answer to a ping is due before the next ping goes out",
         );
     }
+    report.tls();
     report.namespace("namespace", &config.namespace);
     for (name, namespace) in &config.namespaces {
         report.namespace(&format!("namespaces.{name}"), namespace);
@@ -57,6 +60,33 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
+    fn tls(&mut self) {
+        let tls = &self.config.tls;
+        let same =
+            self.config.listen.iter().any(|address| address.port() != 0 && tls.listen.contains(address));
+        if same {
+            self.contradiction(
+                &["tls.listen", "listen"],
+                "one address cannot be spoken to with and without TLS",
+            );
+        }
+        match (tls.listen.is_empty(), &tls.cert_file, &tls.key_file) {
+            (_, Some(_), None) | (_, None, Some(_)) => {
+                let keys = ["tls.cert_file", "tls.key_file"];
+                self.contradiction(&keys, "a certificate and its private key belong together");
+            }
+            (false, None, None) => {
+                let keys = ["tls.listen", "tls.cert_file", "tls.key_file"];
+                self.contradiction(&keys, "a listener for TLS needs a certificate");
+            }
+            (true, Some(_), Some(_)) => {
+                let keys = ["tls.cert_file", "tls.listen"];
+                self.contradiction(&keys, "a certificate has no effect without a listener for TLS");
+            }
+            (true, None, None) | (false, Some(_), Some(_)) => {}
+        }
+    }
+
     fn namespace(&mut self, table: &str, namespace: &Namespace) {
         let key = |name: &str| format!("{table}.{name}");
         if namespace.join_leave && !namespace.presence {
@@ -99,7 +129,7 @@ impl Report<'_> {
         let misfit =
             issuer.algorithms.iter().find(|algorithm| issuers::is_symmetric(**algorithm) != symmetric);
         if let Some(algorithm) = misfit {
-            let algorithm = kinds::algorithm_name(*algorithm);
+            let algorithm = algorithm.as_str();
             let rule = match symmetric {
                 true => format!("{algorithm} is verified with a public key, and a secret is none"),
                 // Whoever knows the public key, which is everybody, could sign.
@@ -150,12 +180,17 @@ impl Report<'_> {
         if !(open || config.insecure) || config.insecure && config.insecure_public {
             return;
         }
-        let address = config.listen.iter().find(|address| !address.ip().is_loopback());
-        let address = address.map(ToString::to_string).unwrap_or_default();
+        let public = |addresses: &[SocketAddr]| addresses.iter().copied().find(|a| !a.ip().is_loopback());
+        let plain = public(&config.listen).map(|address| ("listen", address));
+        let Some((key, address)) =
+            plain.or(public(&config.tls.listen).map(|address| ("tls.listen", address)))
+        else {
+            return;
+        };
         let lack =
             if open { "nobody has to say who they are" } else { "nothing bounds how much they ask for" };
         let mut problem = Problem::new(format!("{address} can be reached from other hosts, and {lack}"));
-        if let Some(place) = place_of("listen", self.assignments) {
+        if let Some(place) = place_of(key, self.assignments) {
             problem = problem.at(&place.text, place.value.clone(), "not a loopback address");
         }
         let said = if config.insecure { "insecure" } else { "auth.mode" };

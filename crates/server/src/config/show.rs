@@ -113,7 +113,11 @@ impl Config {
 
 /// Whether a setting's default is no value that a file could give.
 fn needs_choice(setting: &settings::Setting) -> bool {
-    setting.is_secret() || matches!(setting.key, "data_dir" | "api.key_file" | "auth.secret_file")
+    setting.is_secret()
+        || matches!(
+            setting.key,
+            "data_dir" | "api.key_file" | "auth.secret_file" | "tls.cert_file" | "tls.key_file"
+        )
 }
 
 /// A name as the file writes it.

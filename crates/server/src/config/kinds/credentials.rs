@@ -34,30 +34,12 @@ const WORDS_BYTES_MAX: usize = 1024;
 const LIST_MAX: usize = 64;
 const COOKIE_BYTES_MAX: usize = 128;
 
-const ALGORITHMS: [(&str, Algorithm); 10] = [
-    ("HS256", Algorithm::HS256),
-    ("HS384", Algorithm::HS384),
-    ("HS512", Algorithm::HS512),
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("ES512", Algorithm::ES512),
-    ("EdDSA", Algorithm::EdDSA),
-];
-
-/// What an algorithm is called (RFC 7518, section 3.1).
-pub(in crate::config) fn algorithm_name(algorithm: Algorithm) -> &'static str {
-    ALGORITHMS.iter().find(|(_, known)| *known == algorithm).map_or("", |(name, _)| name)
-}
-
 /// The algorithm of a name, or what is wrong with the name.
 fn algorithm(name: &str) -> Result<Algorithm, (String, Option<String>)> {
-    if let Some((_, algorithm)) = ALGORITHMS.iter().find(|(known, _)| *known == name) {
-        return Ok(*algorithm);
+    if let Some(algorithm) = Algorithm::from_name(name) {
+        return Ok(algorithm);
     }
-    let known = ALGORITHMS.map(|(name, _)| name);
+    let known = Algorithm::ALL.map(Algorithm::as_str);
     let help = match did_you_mean(&name.to_ascii_uppercase(), known.into_iter()) {
         _ if name.eq_ignore_ascii_case("none") => Some("a token has to be signed".to_owned()),
         _ if name.eq_ignore_ascii_case("eddsa") => Some("did you mean \"EdDSA\"?".to_owned()),
@@ -109,12 +91,12 @@ impl Kind for Algorithms {
     }
 
     fn show(&self, value: &Vec<Algorithm>) -> String {
-        let names: Vec<String> = value.iter().map(|algorithm| quoted(algorithm_name(*algorithm))).collect();
+        let names: Vec<String> = value.iter().map(|algorithm| quoted(algorithm.as_str())).collect();
         format!("[{}]", names.join(", "))
     }
 
     fn describe(&self) -> String {
-        format!("one or more of {}", ALGORITHMS.map(|(name, _)| name).join(", "))
+        format!("one or more of {}", Algorithm::ALL.map(Algorithm::as_str).join(", "))
     }
 }
 
@@ -240,7 +222,8 @@ mod tests {
 
     #[test]
     fn algorithms_survive_their_text_form_and_odd_ones_get_a_guess() {
-        for (name, algorithm) in ALGORITHMS {
+        for algorithm in Algorithm::ALL {
+            let name = algorithm.as_str();
             assert_eq!(Algorithms.read(&loose(name)), Ok(vec![algorithm]));
             assert_eq!(Algorithms.show(&vec![algorithm]), format!("[\"{name}\"]"));
         }

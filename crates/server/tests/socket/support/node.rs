@@ -23,8 +23,8 @@ pub(crate) struct TestNode {
     serving: JoinHandle<()>,
 }
 
-/// A node's settings for tests: two shards, so that neighbours live on different threads, and user ids that
-/// are believed.
+/// A node's settings for tests: two shards, so that neighbours live on different threads, user ids that are
+/// believed, and no rates.
 pub(crate) fn builder() -> Builder {
     Fanfare::builder().shards(2).open_user_ids(true).deadlines(patient()).rate_limits(RateLimits::off())
 }
