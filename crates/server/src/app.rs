@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::cli::{Program, Setup, Welcome};
-use crate::config::Config;
+use crate::config::{Config, NetworkConfig};
 use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
@@ -60,8 +60,15 @@ fn node(config: &Config) -> io::Result<Node> {
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
         .open_user_ids(config.open_user_ids())
+        .network(network(config))
         .default_dialect(&config.default_dialect)
         .start()
+}
+
+/// Who said `insecure` wants no rates either.
+fn network(config: &Config) -> NetworkConfig {
+    let network = config.network.clone();
+    if config.insecure { network.without_rates() } else { network }
 }
 
 /// Runs a server until it has drained: build, bind, announce, run, drain.
@@ -91,7 +98,7 @@ async fn run(setup: Setup) -> io::Result<()> {
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(listen::serve(listener, router.clone(), handshake));
+        servers.spawn(listen::serve(listener, router.clone(), handshake, node.network()));
     }
     println!("{}", Welcome { setup: &setup, addresses: &addresses }.text());
     tracing::info!(?addresses, "listening");
@@ -121,6 +128,7 @@ fn router(setup: &Setup, node: &Node) -> Router {
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
         metrics: config.metrics,
         is_ready: Arc::new(node.readiness()),
+        network: node.network(),
     });
     let mut router = node.router().merge(api);
     if config.demo {

@@ -18,6 +18,7 @@ mod environment;
 mod kinds;
 mod load;
 mod namespaces;
+mod network;
 mod problem;
 mod relations;
 mod settings;
@@ -35,6 +36,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
+pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
@@ -57,6 +59,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// Who may connect from where, and how often.
+    pub network: NetworkConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
@@ -147,6 +151,7 @@ impl Config {
             data_dir: PathBuf::from("fanfare-data"),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            network: NetworkConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),

@@ -13,7 +13,7 @@ use fanfare_protocol::dialect::excerpt;
 use fanfare_protocol::{ErrorCode, UserId};
 use fanfare_wire::handshake as wire;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::upgrade::OnUpgrade;
@@ -23,6 +23,8 @@ use crate::connection::Arrival;
 use crate::dialects::Dialects;
 use crate::handlers::{ConnectRequest, HandlerError, Running};
 use crate::inbox::AllInboxes;
+use crate::logging::loggable_target;
+use crate::network::{self, Denied, Network};
 use crate::upgraded;
 
 /// What a handshake needs of its node.
@@ -31,6 +33,7 @@ pub(crate) struct Door {
     pub(crate) dialects: Dialects,
     pub(crate) default_dialect: Lane,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) network: Arc<Network>,
     pub(crate) inboxes: AllInboxes,
     pub(crate) application: Arc<Running>,
     /// Whether `?user=` is believed.
@@ -52,6 +55,12 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self { code: denied.code(), text: denied.text().to_owned() }
+    }
+}
+
 /// What was agreed on.
 struct Agreed {
     accept_key: String,
@@ -63,23 +72,21 @@ struct Agreed {
 
 impl Door {
     /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(
-        &self,
-        mut request: Request<Body>,
-        dialect: Option<&str>,
-        address: Option<IpAddr>,
-    ) -> Response<Body> {
+    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
+        let address = self.network.client(&head);
+        if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
+            let mut response = self.refuse(&denied.into(), &head, address);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            return response;
+        }
         let agreed = match self.agree(&head, dialect, address).await {
             Ok(agreed) => agreed,
-            Err(refusal) => {
-                self.admission.refused(refusal.code);
-                return refused(&refusal);
-            }
+            Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
-            return refused(&ErrorCode::BadHandshake.into());
+            return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
         let Agreed { accept_key, lane, subprotocol, identity, seat } = agreed;
         let opening = Opening {
@@ -99,6 +106,18 @@ impl Door {
         switching(&accept_key, subprotocol.as_deref())
     }
 
+    /// Refuses, counts it and says so.
+    fn refuse(&self, refusal: &Refusal, head: &request::Parts, address: Option<IpAddr>) -> Response<Body> {
+        self.admission.refused(refusal.code);
+        tracing::debug!(
+            code = refusal.code.as_str(),
+            address = address.map(tracing::field::display),
+            request = loggable_target(&head.uri.to_string()),
+            "a handshake was refused"
+        );
+        refused(refusal)
+    }
+
     async fn agree(
         &self,
         head: &request::Parts,
@@ -114,6 +133,7 @@ impl Door {
         if self.draining.load(Ordering::Relaxed) {
             return Err(ErrorCode::Draining.into());
         }
+        self.network.judge_origin(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
         let identity = self.identity(head, query.user, address).await?;
@@ -149,10 +169,10 @@ impl Door {
             return decision.map_err(|HandlerError { code, text }| Refusal { code, text });
         }
         let Some(user) = user else { return Ok(Identity::default()) };
-        if !self.open_user_ids {
+        if !self.open_user_ids || network::came_through_proxy(head) {
             return Err(Refusal {
                 code: ErrorCode::PermissionDenied,
-                text: "\"?user=\" is taken only on a loopback listener or with insecure = true".to_owned(),
+                text: "\"?user=\" is taken only on a loopback listener or with insecure = true, and not through a proxy".to_owned(),
             });
         }
         let user = UserId::new(&user).map_err(|error| Refusal {
@@ -234,7 +254,7 @@ fn refused(refusal: &Refusal) -> Response<Body> {
             headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
         }
         _ if refusal.code.retry() => {
-            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         _ => {}
     }

@@ -32,6 +32,7 @@ use axum::routing::MethodRouter;
 use fanfare_protocol::dialect::excerpt;
 
 use crate::handle::Fanfare;
+use crate::network::{Network, cors};
 use crate::secrets::KeyRing;
 use error::ApiError;
 use operation::Route;
@@ -50,6 +51,8 @@ pub struct ApiState {
     pub body_deadline: Duration,
     /// Whether `/metrics` is served.
     pub metrics: bool,
+    /// Whose pages may ask.
+    pub network: Arc<Network>,
     /// Whether new clients should be sent here.
     pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -76,13 +79,15 @@ pub fn router(state: ApiState) -> Router {
         router = router.route(&route.path(), methods(route));
     }
     router = router.merge(pages::router(state.metrics));
-    router
+    let network = state.network.clone();
+    let router = router
         .method_not_allowed_fallback(async || ApiError::method_not_allowed().respond())
         .fallback(async |request: Request| {
             let path = excerpt(request.uri().path());
             ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
         })
-        .with_state(state)
+        .with_state(state);
+    cors::layer(router, network, |denied| ApiError::new(denied.code(), denied.text().to_owned()).respond())
 }
 
 fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {

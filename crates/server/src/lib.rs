@@ -3,6 +3,7 @@
 //! In the order a message travels:
 //!
 //! - [`listen`]: accepts, and gives connections to hyper
+//! - [`network`]: whose pages may connect, where a client really is, and how often one address may come
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
@@ -22,6 +23,7 @@ pub mod inspection;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod network;
 pub mod node;
 pub mod secrets;
 

@@ -7,7 +7,7 @@ pub(crate) mod socket;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::network::{self, Network};
 use socket::HttpSocket;
 
 /// Connections that may speak HTTP at a time, those that have not become WebSockets yet included. Further ones
@@ -48,7 +49,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves a router on a listener, for ever; dropping the future stops accepting.
-pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
+pub async fn serve(listener: TcpListener, router: Router, handshake: Duration, network: Arc<Network>) {
     let slots = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let mut back_off = BackOff::default();
     loop {
@@ -57,7 +58,10 @@ pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 back_off = BackOff::default();
-                let connection = connection(stream, address, router.clone(), handshake);
+                if !network.admits(&stream, address.ip()) {
+                    continue;
+                }
+                let connection = connection(stream, address, router.clone(), handshake, network.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(slot);
@@ -68,10 +72,20 @@ pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
     }
 }
 
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, handshake: Duration) {
+async fn connection(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    handshake: Duration,
+    network: Arc<Network>,
+) {
+    let since = Instant::now();
+    let Some((address, arrived)) = network.arrive(&mut stream, peer, handshake).await else { return };
+    let handshake = network::remaining(handshake, since);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(arrived);
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         let answer = router.clone().oneshot(request);
         async move {

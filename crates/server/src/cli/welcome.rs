@@ -47,7 +47,7 @@ impl Welcome<'_> {
              \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
         );
         if self.setup.config.insecure {
-            out.push_str("\nINSECURE    anyone who can connect may say they are any user\n");
+            out.push_str("\nINSECURE    anyone who can connect may say they are any user, and connect as often as they like\n");
         }
         out
     }

@@ -220,13 +220,13 @@ fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-struct Item<'a> {
-    text: &'a str,
-    part: Option<std::ops::Range<usize>>,
+pub(super) struct Item<'a> {
+    pub(super) text: &'a str,
+    pub(super) part: Option<std::ops::Range<usize>>,
 }
 
 /// One string, a list of them, or loose text with commas between.
-fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
+pub(super) fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
     match given {
         Given::Loose(text) => {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
