@@ -18,6 +18,7 @@ pub mod origin;
 mod proxy_protocol;
 mod rates;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,8 +57,10 @@ pub struct Network {
 }
 
 /// How a request's connection came, told by the listener; without it nothing is known.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrived {
+    /// The peer, or the one in whose name it asks by a PROXY header.
+    pub(crate) peer: SocketAddr,
     /// This server has ended TLS for it.
     pub(crate) over_tls: bool,
     /// A PROXY header stood in front.
@@ -94,51 +97,52 @@ impl Network {
     }
 
     /// Whether a connection may be served. One that comes too often is told so, at once and without being read.
-    pub(crate) fn admits(&self, stream: &TcpStream, peer: IpAddr) -> bool {
+    ///
+    /// A connection over TLS is not told: it would not understand what is not said in TLS.
+    pub(crate) fn admits(&self, stream: &TcpStream, peer: IpAddr, answer: bool) -> bool {
         // A trusted proxy's connections are other people's.
         if self.is_exempt(peer) || self.proxies.trusts(peer) || self.accepts.take(peer).is_ok() {
             return true;
         }
-        self.turn_away(stream, peer);
+        self.admission.refused(ErrorCode::RateLimited);
+        tracing::debug!(%peer, code = ErrorCode::RateLimited.as_str(), "a connection was refused");
+        if answer {
+            // A socket that takes nothing right after it was accepted is not waited for.
+            let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
+        }
         false
     }
 
-    fn turn_away(&self, stream: &TcpStream, peer: IpAddr) {
-        self.admission.refused(ErrorCode::RateLimited);
-        tracing::debug!(%peer, code = ErrorCode::RateLimited.as_str(), "a connection was refused");
-        // A socket that takes nothing right after it was accepted is not waited for.
-        let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
-    }
-
-    /// Takes the PROXY header off a connection where there has to be one. Gives where the connection comes from and how
-    /// it came; none if it is to be closed.
+    /// Takes the PROXY header off a connection where there has to be one, and notes for whom it is. False if the
+    /// connection is to be closed.
     pub(crate) async fn arrive(
         &self,
         stream: &mut TcpStream,
-        peer: SocketAddr,
+        arrived: &mut Arrived,
         deadline: Duration,
-    ) -> Option<(SocketAddr, Arrived)> {
+    ) -> bool {
+        let peer = arrived.peer;
         if !self.proxy_protocol || !self.proxies.trusts(peer.ip()) {
-            return Some((peer, Arrived::default()));
+            return true;
         }
+        let answer = !arrived.over_tls;
         let taken = tokio::time::timeout(deadline, proxy_protocol::take(stream)).await;
-        let source = match taken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
-            Ok(Some(source)) => source,
+        match taken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(Some(source)) => {
+                (arrived.peer, arrived.proxied) = (source, true);
+                self.admits(stream, source.ip(), answer)
+            }
             // The proxy asks in its own name.
-            Ok(None) => return Some((peer, Arrived::default())),
+            Ok(None) => true,
             Err(error) => {
                 tracing::debug!(%error, %peer, "a connection without a PROXY header was refused");
                 self.admission.refused(ErrorCode::BadHandshake);
-                if error.kind() == std::io::ErrorKind::InvalidData {
+                if answer && error.kind() == io::ErrorKind::InvalidData {
                     let _ = SockRef::from(&*stream).send(NO_PROXY_HEADER.as_bytes());
                 }
-                return None;
+                false
             }
-        };
-        if !self.admits(stream, source.ip()) {
-            return None;
         }
-        Some((source, Arrived { proxied: true, ..Arrived::default() }))
     }
 
     /// The client's address.
@@ -177,8 +181,8 @@ impl Network {
     /// # Errors
     /// `origin_not_allowed`.
     pub(crate) fn judge_origin(&self, head: &request::Parts) -> Result<Standing, Denied> {
-        let arrived = head.extensions.get::<Arrived>().copied().unwrap_or_default();
-        let scheme = match arrived.over_tls {
+        let over_tls = head.extensions.get::<Arrived>().is_some_and(|arrived| arrived.over_tls);
+        let scheme = match over_tls {
             true => Some(Scheme::Https),
             false => peer_of(head).and_then(|peer| self.proxies.scheme(peer, &head.headers)),
         };

@@ -1,4 +1,9 @@
 //! A node: its workers, its broker, and the door to them. What the binary runs and what applications embed.
+//!
+//! - [`authentication`]: the part of the settings that says who may
+
+mod authentication;
+mod surroundings;
 
 use std::future::Future;
 use std::io;
@@ -15,11 +20,11 @@ use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
-use fanfare_core::ports::authority::{Authority, NoAuthority};
+use fanfare_core::ports::authority::Authority;
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
 use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_core::shard::{Settings, Shard};
-use fanfare_protocol::dialect::{DecodeLimits, excerpt};
+use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Dialect, Payload};
 use fanfare_wire::Limits as WireLimits;
 use http::Request;
@@ -30,14 +35,14 @@ use crate::app;
 use crate::config::NetworkConfig;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
-use crate::handle::Fanfare;
+use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
-use crate::network::origin::NoOrigin;
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
+use authentication::Authentication;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
@@ -52,7 +57,7 @@ pub struct Builder {
     rate_limits: RateLimits,
     namespaces: Namespaces,
     shards: usize,
-    open_user_ids: bool,
+    authentication: Authentication,
     network: NetworkConfig,
     /// What was given as an origin and is none.
     odd_origin: Option<String>,
@@ -71,7 +76,7 @@ impl Builder {
             rate_limits: RateLimits::default(),
             namespaces: Namespaces::new(Namespace::default(), false),
             shards: 0,
-            open_user_ids: false,
+            authentication: Authentication::default(),
             network: NetworkConfig::default(),
             odd_origin: None,
             dialects,
@@ -119,35 +124,6 @@ impl Builder {
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
-        self
-    }
-
-    /// Believes `?user=` without a credential. Only for development and closed networks.
-    #[must_use]
-    pub fn open_user_ids(mut self, open: bool) -> Self {
-        self.open_user_ids = open;
-        self
-    }
-
-    /// Sets who may connect from where, and how often.
-    #[must_use]
-    pub fn network(mut self, network: NetworkConfig) -> Self {
-        self.network = network;
-        self
-    }
-
-    /// Lets pages of these origins connect, beside those that are served under the same host and port:
-    /// `https://app.example`, `https://*.example.com` for every name below, `*` for any. What is none is an error of
-    /// [`Builder::start`].
-    #[must_use]
-    pub fn origins<S: AsRef<str>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
-        self.network.origins.clear();
-        for origin in origins {
-            match origin.as_ref().parse() {
-                Ok(pattern) => self.network.origins.push(pattern),
-                Err(NoOrigin) => self.odd_origin = Some(excerpt(origin.as_ref())),
-            }
-        }
         self
     }
 
@@ -235,7 +211,15 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared);
+        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared.clone());
+        let authentication = self.authentication.start(authentication::Around {
+            limits: &self.limits,
+            rate_limits: &self.rate_limits,
+            application: application.clone(),
+            runtime: runtime.clone(),
+            timeout,
+            inboxes: shared.clone(),
+        })?;
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
@@ -248,9 +232,10 @@ impl Builder {
             dialects: dialects.clone(),
             broker: broker.clone(),
             application: application.clone(),
-            authority: Arc::new(NoAuthority),
+            authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
+        let forgetting = runtime.spawn(authentication.forget());
         let limit_loopback = self.limits.limit_loopback;
         let admission = Admission::new(self.limits);
         let network = Arc::new(Network::new(self.network, limit_loopback, admission.clone()));
@@ -263,13 +248,22 @@ impl Builder {
             network,
             inboxes: inboxes.clone(),
             application,
-            open_user_ids: self.open_user_ids,
+            authority: authentication.authority,
+            auth: authentication.rules,
             draining,
             close,
         };
-        let fanfare =
-            Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects, admission);
-        Ok(Node { fanfare, door, settings, threads, ticking })
+        let fanfare = Fanfare::new(handle::Parts {
+            broker,
+            namespaces: settings.namespaces.clone(),
+            inboxes,
+            traffic,
+            dialects,
+            admission,
+            revocations: authentication.revocations,
+            outcomes: authentication.outcomes,
+        });
+        Ok(Node { fanfare, door, settings, threads, tasks: [ticking, forgetting] })
     }
 }
 
@@ -279,7 +273,8 @@ pub struct Node {
     door: Door,
     settings: Arc<Settings>,
     threads: Vec<JoinHandle<()>>,
-    ticking: tokio::task::JoinHandle<()>,
+    /// Let time pass, for as long as the node runs.
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Node {
@@ -337,7 +332,7 @@ impl Node {
 
     /// Ends the workers. Connections that are still there are cut.
     pub fn stop(self) {
-        self.ticking.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         self.door.inboxes.to_all(|| Input::Stop);
         for thread in self.threads {
             // A worker that panicked has said so already.
@@ -346,7 +341,7 @@ impl Node {
     }
 }
 
-fn unix_ms() -> u64 {
+pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 

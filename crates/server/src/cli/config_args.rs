@@ -17,9 +17,9 @@ pub(super) struct ConfigArgs {
     /// Let pages of this origin connect; may be repeated [default: the same host and port].
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
-    /// Do without authentication, also where other hosts can connect.
-    #[arg(long)]
-    insecure: bool,
+    /// Do without authentication and rates, on loopback addresses; given twice, where other hosts can connect too.
+    #[arg(long, action = clap::ArgAction::Count)]
+    insecure: u8,
     /// Any setting, as the file names it: limits.message_bytes_max=128KiB; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -44,9 +44,9 @@ impl ConfigArgs {
             let (key, value) = ("network.origins".to_owned(), self.origin.join(","));
             flags.push(Flag { name: "--origin".to_owned(), key, value });
         }
-        if self.insecure {
-            let value = "true".to_owned();
-            flags.push(Flag { name: "--insecure".to_owned(), key: "insecure".to_owned(), value });
+        for key in ["insecure", "insecure_public"].into_iter().take(usize::from(self.insecure)) {
+            let (name, key, value) = ("--insecure".to_owned(), key.to_owned(), "true".to_owned());
+            flags.push(Flag { name, key, value });
         }
         // Variables that are not text cannot be settings.
         let environment = std::env::vars_os()

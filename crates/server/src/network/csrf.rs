@@ -70,6 +70,12 @@ pub fn check_csrf(
     }
 }
 
+impl Default for CsrfRule {
+    fn default() -> Self {
+        Self::DoubleSubmit("fanfare_csrf".to_owned())
+    }
+}
+
 impl CookieFault {
     /// What a client is told whose cookie of that name cannot be relied on.
     pub fn denied(self, name: &str) -> Denied {

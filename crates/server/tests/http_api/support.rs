@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fanfare_core::namespace::{Namespace, Namespaces};
-use fanfare_server::http_api::{self, ApiState};
+use fanfare_server::http_api::{self, ApiState, MetricsPage};
 use fanfare_server::secrets::{KeyRing, Secret};
 use fanfare_server::{Fanfare, Node, listen};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -65,14 +65,14 @@ async fn serve(namespaces: Namespaces, origins: &[&str]) -> Server {
         message_bytes_max: MESSAGE_BYTES_MAX,
         history_page_max: 1000,
         body_deadline: Duration::from_secs(30),
-        metrics: true,
+        metrics: MetricsPage::Keyed,
         is_ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         network: node.network(),
     };
     let router = http_api::router(state).merge(node.router());
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::serve(listener, router, Duration::from_secs(5), node.network()));
+    tokio::spawn(listen::serve(listener, router, Duration::from_secs(5), Some(node.network())));
     Server { address, ready, client: reqwest::Client::new(), _node: node }
 }
 

@@ -111,8 +111,10 @@ async fn the_bound_per_address_and_the_connect_handler_go_by_the_clients_address
         let mut raw = Raw::connect(node.address).await.unwrap();
         raw.send(head(&format!("X-Forwarded-For: {client}\r\n")).as_bytes()).await.unwrap();
         assert_eq!(raw.answer().await.unwrap().summary(), wanted, "{client}");
-        let told = within("the handler", addresses.recv()).await.unwrap().unwrap();
-        assert_eq!(told.unwrap().to_string(), client.rsplit(' ').next().unwrap());
+        if wanted == "HTTP 101" {
+            let told = within("the handler", addresses.recv()).await.unwrap().unwrap();
+            assert_eq!(told.unwrap().to_string(), client);
+        }
         inside.push(raw);
     }
     node.stop();
