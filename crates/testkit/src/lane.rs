@@ -93,18 +93,18 @@ impl LaneEncoder for PlainLane {
 /// An event as one line.
 pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
     match event {
-        Event::Connected { id, connection, user, expires_in_ms, .. } => {
-            let (user, end) = (user.map_or("-", |user| user.as_str()), end(*expires_in_ms));
-            format!("connected{} {} {user}{end}", number(*id), short(*connection))
+        Event::Connected { id, connection, user, .. } => {
+            let user = user.map_or("-", |user| user.as_str());
+            format!("connected{} {} {user}", number(*id), short(*connection))
         }
         Event::Authenticated { id, user, expires_in_ms } => {
-            let (user, end) = (user.map_or("-", |user| user.as_str()), end(*expires_in_ms));
-            format!("authenticated{} {user}{end}", number(*id))
+            let expires = expires_in_ms.map_or_else(String::new, |ms| format!(" expires={ms}"));
+            format!("authenticated{} {}{expires}", number(*id), user.map_or("-", |user| user.as_str()))
         }
         Event::Expiring { in_ms } => format!("expiring {in_ms}"),
         Event::Subscribed(subscribed) => describe_subscribed(subscribed, epochs),
         Event::Unsubscribed { id, topic, reason } => {
-            let reason = reason.map(|code| format!(" {}", code.as_str())).unwrap_or_default();
+            let reason = reason.map_or_else(String::new, |code| format!(" {}", code.as_str()));
             format!("unsubscribed{} {}{reason}", number(*id), topic.as_str())
         }
         Event::Message(publication) => {
@@ -143,7 +143,10 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             format!("users{}{}", number(*id), users.collect::<String>())
         }
         Event::Pong { id } => format!("pong{}", number(*id)),
-        Event::Error(ErrorEvent { id, code, .. }) => format!("error{} {}", number(*id), code.as_str()),
+        Event::Error(ErrorEvent { id, code, retry_after_ms, .. }) => {
+            let after = retry_after_ms.map_or_else(String::new, |ms| format!(" after={ms}"));
+            format!("error{} {}{after}", number(*id), code.as_str())
+        }
         Event::Lagged { channel, dropped } => format!("lagged {channel} {dropped}"),
         Event::Disconnect { code, reconnect_after_ms } => match reconnect_after_ms {
             Some(after) => format!("disconnect {} reconnect={after}", code.number()),
@@ -190,11 +193,6 @@ fn number(id: Option<&RequestId>) -> String {
         Some(RequestId::Number(id) | RequestId::Text(id)) => format!(" #{id}"),
         None => String::new(),
     }
-}
-
-/// When it ends that the server takes a client for somebody.
-fn end(expires_in_ms: Option<u64>) -> String {
-    expires_in_ms.map(|ms| format!(" expires={ms}")).unwrap_or_default()
 }
 
 fn short(id: ConnectionId) -> String {

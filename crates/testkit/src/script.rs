@@ -32,7 +32,7 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 6] = ["presence", "echo", "counts", "reverse", "silent", "anonymous"];
+const FLAGS: [&str; 7] = ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous"];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.
