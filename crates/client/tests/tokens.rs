@@ -13,7 +13,7 @@ use fanfare_client::{
 };
 use support::{Server, Session, options};
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::sleep;
+use tokio::time::advance;
 
 /// Options with a provider that numbers its tokens: t1, t2 and so on.
 fn numbered() -> Options {
@@ -49,8 +49,9 @@ async fn subscribe(
 }
 
 /// The session holds for so long that its token counts as one that was good; the clock is the test's.
-async fn held() {
-    sleep(Duration::from_secs(2)).await;
+async fn held(client: &Client) {
+    client.state().wait_for(|state| *state == State::Connected).await.unwrap();
+    advance(Duration::from_secs(2)).await;
 }
 
 async fn complaint(notices: &mut Notices) -> ErrorCode {
@@ -140,7 +141,7 @@ async fn after_an_expiry_the_client_comes_back_with_a_new_token_but_not_in_a_cir
     let (given, mut session) = server.authorised_session().await;
     assert_eq!(given.unwrap(), "Bearer t2");
     // One that has held may end like the first.
-    held().await;
+    held(&client).await;
     ends_with(&mut session, "token_revoked", "the token was revoked").await;
     let (given, mut session) = server.authorised_session().await;
     assert_eq!(given.unwrap(), "Bearer t3");
@@ -160,7 +161,7 @@ async fn a_fixed_token_that_ends_is_the_end_of_the_client() {
     let mut notices = client.notices();
     session.says(&[r#"{"type":"expiring","expires_in":0}"#]).await;
     assert!(matches!(notices.next().await, Some(Notice::Expiring { in_ms: 0 })));
-    held().await;
+    held(&client).await;
     ends_with(&mut session, "token_expired", "the token has expired").await;
     let mut state = client.state();
     let closed = state.wait_for(|state| matches!(state, State::Closed(_))).await.unwrap().clone();
@@ -251,8 +252,8 @@ async fn a_refused_handshake_says_why_even_when_its_words_come_late() {
         let body = r#"{"error":{"code":"token_expired","message":"the token has expired"}}"#;
         let head = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n", body.len());
         socket.write_all(head.as_bytes()).await.unwrap();
-        // The clock is the test's: it goes on when the client has read what there is.
-        sleep(Duration::from_millis(30)).await;
+        // Lets the client read what there is.
+        advance(Duration::from_millis(30)).await;
         socket.write_all(body.as_bytes()).await.unwrap();
         socket
     };
