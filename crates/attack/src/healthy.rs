@@ -71,7 +71,7 @@ impl Healthy {
             ended: AtomicBool::new(false),
         });
         let (sender, moved_in) = std::sync::mpsc::channel();
-        let (group, address) = (shared.clone(), server.address);
+        let (group, address) = (shared.clone(), server.address());
         let thread = std::thread::spawn(move || {
             let served =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -134,7 +134,7 @@ async fn live(
         let room = format!("room-{}", index / scale.clients_per_room);
         let mut line = Line::open(&sources, server, &format!("/ws?user=healthy-{index}")).await?;
         line.say(&json!({"type": "subscribe", "channel": room}).to_string()).await?;
-        line.expect("subscribed").await?;
+        line.until("subscribed").await?;
         clients.push(Client { line, index, member: index % scale.clients_per_room, room });
     }
     let count = clients.len() as u32;
@@ -241,7 +241,7 @@ async fn newcomers(shared: &Arc<Shared>, server: SocketAddr, sources: &Rc<Source
 async fn come(server: SocketAddr, sources: &Sources, serial: u64) -> io::Result<Instant> {
     let mut line = Line::open(sources, server, &format!("/ws?user=newcomer-{serial}")).await?;
     line.say(r#"{"type":"ping"}"#).await?;
-    line.expect("pong").await?;
+    line.until("pong").await?;
     let answered = Instant::now();
     line.send(OpCode::Close, &1000_u16.to_be_bytes()).await?;
     while !matches!(line.hear().await?, Heard::Close(_)) {}

@@ -35,3 +35,4 @@ pub use attacks::Attack;
 pub use plan::Plan;
 pub use report::Report;
 pub use run::run;
+pub use server::Server;

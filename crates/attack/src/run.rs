@@ -85,7 +85,7 @@ fn one(
     server.forget_peak();
     healthy.begin();
     let tally = Arc::new(Tally::default());
-    let attacking = attacks::begin(attack, server.address, plan.scale, tally.clone());
+    let attacking = attacks::begin(attack, server.address(), plan.scale, tally.clone());
     let (mut descriptors_peak, mut tcp_peak_kib) = (0, 0);
     while !attacking.is_finished() {
         std::thread::sleep(GLANCE);

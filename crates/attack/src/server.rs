@@ -22,10 +22,10 @@ const LINES_MAX: usize = 10_000;
 static HOMES: AtomicU32 = AtomicU32::new(0);
 
 /// A running server with a home of its own.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     home: PathBuf,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -44,7 +44,10 @@ impl Server {
     ///
     /// The limit is on writable private memory (`RLIMIT_DATA`), which needs no privilege and is stricter than one on
     /// what is resident: beyond it an allocation fails, and the process aborts.
-    pub(crate) fn start(binary: &Path, settings: &[(String, String)]) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be started, or ends or falls silent before it listens; the error has its log.
+    pub fn start(binary: &Path, settings: &[(String, String)]) -> io::Result<Self> {
         let serial = HOMES.fetch_add(1, Ordering::Relaxed);
         let home = std::env::temp_dir().join(format!("fanfare-attack-{}-{serial}", std::process::id()));
         fs::create_dir_all(&home)?;
@@ -84,6 +87,11 @@ impl Server {
 
     fn lines(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What its log says about panics.

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -72,11 +72,11 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, hand
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
-        let wants_upgrade = request.headers().contains_key(UPGRADE);
+        let wants_upgrade = request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
         let answer = router.clone().oneshot(request);
         async move {
             let mut response = answer.await?;
-            // Frames sent in the belief that an upgrade succeeded must not be read as another request.
+            // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
             if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
             }
