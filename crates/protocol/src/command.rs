@@ -174,6 +174,14 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// The namespace whose settings hold.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Topic::Channel(name) => name.namespace(),
+            Topic::Pattern(pattern) => pattern.namespace(),
+        }
+    }
+
     /// The name or pattern as text.
     pub fn as_str(&self) -> &str {
         match self {
