@@ -170,6 +170,28 @@ fn a_public_listener_needs_the_word_insecure() {
 }
 
 #[test]
+fn what_belongs_together_for_tls_is_pointed_at() {
+    let cases = [
+        "[tls]\nlisten = \"127.0.0.1:8443\"\n",
+        "[tls]\nlisten = \"127.0.0.1:8443\"\ncert_file = \"a.crt\"\n",
+        "[tls]\ncert_file = \"a.crt\"\nkey_file = \"a.key\"\n",
+        "listen = \"127.0.0.1:8443\"\n[tls]\nlisten = \"127.0.0.1:8443\"\ncert_file = \"a.crt\"\nkey_file = \"a.key\"\n",
+        "[tls]\nlisten = [\"0.0.0.0:8443\"]\ncert_file = \"a.crt\"\nkey_file = \"a.key\"\n",
+        "[tls]\nmin_version = \"1.1\"\n",
+    ];
+    let text: Vec<String> = cases.iter().map(|file| refused(file, &[], &[])).collect();
+    insta::assert_snapshot!(text.join("\n"));
+    let file = "[tls]\nlisten = \"127.0.0.1:8443\"\ncert_file = \"a.crt\"\nkey_file = \"a.key\"\nmin_version = \"1.3\"\n";
+    let config = loaded(file, &[], &[]).config;
+    assert!(config.loopback_only() && config.tls.files().is_some());
+    assert_eq!(config.tls.min_version, crate::tls::MinVersion::Tls13);
+    let public = loaded(file, &["FANFARE_TLS_LISTEN=[::]:8443"], &["insecure=true"]).config;
+    assert!(!public.loopback_only());
+    let none = ["FANFARE_TLS_LISTEN="];
+    assert!(loaded("", &none, &[]).config.tls.listen.is_empty());
+}
+
+#[test]
 fn an_unknown_dialect_is_pointed_at() {
     let text = refused("default_dialect = \"room\"\n", &[], &[]);
     insta::assert_snapshot!(text);

@@ -5,6 +5,7 @@
 //! - `raw_socket_floods`, `raw_socket_deadlines`: much at once, and too late
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `handlers`, `embedding`: in an application
 //! - `process`: the binary, where it matters that it is a process
 
@@ -22,3 +23,5 @@ mod raw_socket_frames;
 mod raw_socket_http;
 mod recovery;
 mod support;
+mod tls;
+mod tls_renewal;
