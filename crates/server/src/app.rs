@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
 use crate::config::Config;
 use crate::demo;
@@ -22,6 +24,7 @@ use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::node::{Builder, Node};
+use crate::revocations::RevocationSettings;
 use crate::tls::Tls;
 
 /// The names of the dialects that this build speaks.
@@ -29,6 +32,9 @@ pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
+
+/// The file of revocations, in the data directory.
+const REVOCATIONS: &str = "revocations.jsonl";
 
 /// Threads beside the shards: handshakes, the HTTP API and the application's handlers.
 const RUNTIME_THREADS: usize = 2;
@@ -55,14 +61,23 @@ pub(crate) fn broker(
     Arc::new(Memory::new(limits.clone(), seed, clock, inboxes))
 }
 
-fn node(config: &Config) -> io::Result<Node> {
+fn node(setup: &Setup) -> io::Result<Node> {
+    let config = &setup.config;
+    let (issuers, rules) = config.verifier_settings(&setup.token_secret.key).map_err(io::Error::other)?;
+    let verifier = Verifier::new(issuers, rules).map_err(io::Error::other)?;
     Builder::new(dialects())
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
-        .rate_limits(config.rate_limits.clone())
+        .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
-        .open_user_ids(config.open_user_ids())
+        .authentication(config.auth_mode(), verifier)
+        .auth_cookie(&config.auth.cookie)
+        .revocations(RevocationSettings {
+            file: Some(config.data_dir.join(REVOCATIONS)),
+            lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
+            entries_max: config.auth.revocations_max,
+        })
         .default_dialect(&config.default_dialect)
         .start()
 }
@@ -79,11 +94,13 @@ fn serve(setup: Setup) -> Result<(), String> {
 
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
-    let node = node(config)?;
-    let router = router(&setup, &node);
+    let node = node(&setup)?;
+    let state = api_state(&setup, &node);
+    let router = router(config, &node, state.clone());
     let tls = tls(config)?;
     let (listeners, addresses) = bind(&config.listen)?;
     let (tls_listeners, tls_addresses) = bind(&config.tls.listen)?;
+    let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
@@ -97,8 +114,18 @@ async fn run(setup: Setup) -> io::Result<()> {
         }
         servers.spawn(tls.renew());
     }
-    println!("{}", Welcome { setup: &setup, addresses: &addresses, tls_addresses: &tls_addresses }.text());
-    tracing::info!(?addresses, ?tls_addresses, "listening");
+    let admin_state = ApiState { metrics: admin::metrics(config), ..state };
+    for listener in admin_listeners {
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
+    }
+    let welcome = Welcome {
+        setup: &setup,
+        addresses: &addresses,
+        tls_addresses: &tls_addresses,
+        admin_addresses: &admin_addresses,
+    };
+    println!("{}", welcome.text());
+    tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -134,20 +161,20 @@ fn bind(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, Vec<SocketAdd
     Ok((listeners, bound))
 }
 
-fn router(setup: &Setup, node: &Node) -> Router {
+fn api_state(setup: &Setup, node: &Node) -> ApiState {
     let config = &setup.config;
-    let api = http_api::router(ApiState {
+    ApiState {
         fanfare: node.fanfare().clone(),
         keys: setup.keys.clone(),
         message_bytes_max: config.limits.message_bytes_max,
         history_page_max: config.limits.history_page_max,
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
-        metrics: config.metrics,
+        metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
-    });
-    let mut router = node.router().merge(api);
-    if config.demo {
-        router = router.merge(demo::router());
     }
-    router
+}
+
+fn router(config: &Config, node: &Node, state: ApiState) -> Router {
+    let router = node.router().merge(http_api::router(state));
+    if config.demo { router.merge(demo::router()) } else { router }
 }

@@ -1,4 +1,8 @@
 //! A node: its workers, its broker, and the door to them. What the binary runs and what applications embed.
+//!
+//! - [`authentication`]: the part of the settings that says who may
+
+mod authentication;
 
 use std::future::Future;
 use std::io;
@@ -16,7 +20,7 @@ use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
-use fanfare_core::ports::authority::{Authority, NoAuthority};
+use fanfare_core::ports::authority::Authority;
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
 use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_core::shard::{Settings, Shard};
@@ -30,12 +34,13 @@ use crate::admission::Admission;
 use crate::app;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
-use crate::handle::Fanfare;
+use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
+use authentication::Authentication;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
@@ -47,7 +52,7 @@ pub struct Builder {
     rate_limits: RateLimits,
     namespaces: Namespaces,
     shards: usize,
-    open_user_ids: bool,
+    authentication: Authentication,
     dialects: Vec<NamedDialect>,
     default_dialect: String,
     handlers: Handlers,
@@ -63,7 +68,7 @@ impl Builder {
             rate_limits: RateLimits::default(),
             namespaces: Namespaces::new(Namespace::default(), false),
             shards: 0,
-            open_user_ids: false,
+            authentication: Authentication::default(),
             dialects,
             default_dialect,
             handlers: Handlers::default(),
@@ -109,13 +114,6 @@ impl Builder {
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
-        self
-    }
-
-    /// Believes `?user=` without a credential. Only for development and closed networks.
-    #[must_use]
-    pub fn open_user_ids(mut self, open: bool) -> Self {
-        self.open_user_ids = open;
         self
     }
 
@@ -199,7 +197,15 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared);
+        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared.clone());
+        let authentication = self.authentication.start(authentication::Around {
+            limits: &self.limits,
+            rate_limits: &self.rate_limits,
+            application: application.clone(),
+            runtime: runtime.clone(),
+            timeout,
+            inboxes: shared.clone(),
+        })?;
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
@@ -212,10 +218,11 @@ impl Builder {
             dialects: dialects.clone(),
             broker: broker.clone(),
             application: application.clone(),
-            authority: Arc::new(NoAuthority),
+            authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let ticking = runtime.spawn(tick(broker.clone()));
+        let forgetting = runtime.spawn(authentication.forget());
         let admission = Admission::new(self.limits);
         let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
@@ -224,13 +231,22 @@ impl Builder {
             admission: admission.clone(),
             inboxes: inboxes.clone(),
             application,
-            open_user_ids: self.open_user_ids,
+            authority: authentication.authority,
+            auth: authentication.rules,
             draining,
             close,
         };
-        let fanfare =
-            Fanfare::new(broker, settings.namespaces.clone(), inboxes, traffic, dialects, admission);
-        Ok(Node { fanfare, door, settings, threads, ticking })
+        let fanfare = Fanfare::new(handle::Parts {
+            broker,
+            namespaces: settings.namespaces.clone(),
+            inboxes,
+            traffic,
+            dialects,
+            admission,
+            revocations: authentication.revocations,
+            outcomes: authentication.outcomes,
+        });
+        Ok(Node { fanfare, door, settings, threads, tasks: [ticking, forgetting] })
     }
 }
 
@@ -240,7 +256,8 @@ pub struct Node {
     door: Door,
     settings: Arc<Settings>,
     threads: Vec<JoinHandle<()>>,
-    ticking: tokio::task::JoinHandle<()>,
+    /// Let time pass, for as long as the node runs.
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Node {
@@ -297,7 +314,7 @@ impl Node {
 
     /// Ends the workers. Connections that are still there are cut.
     pub fn stop(self) {
-        self.ticking.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         self.door.inboxes.to_all(|| Input::Stop);
         for thread in self.threads {
             // A worker that panicked has said so already.
@@ -310,7 +327,7 @@ fn address_of<B>(request: &Request<B>) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
 
-fn unix_ms() -> u64 {
+pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 

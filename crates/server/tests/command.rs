@@ -110,7 +110,7 @@ fn check_points_at_what_is_wrong() {
     let shown = text(&output.stderr);
     assert!(shown.contains("f.toml:1:1") && shown.contains("did you mean \"shards\"?"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours are for terminals");
-    let output = home.run(&["serve", "--listen", "0.0.0.0:0"]);
+    let output = home.run(&["serve", "--listen", "0.0.0.0:0", "--insecure"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("insecure = true"), "{}", text(&output.stderr));
     let output = home.run(&["check", "--config", "missing.toml"]);
@@ -168,6 +168,24 @@ fn the_first_start_makes_a_key_that_publish_finds() {
     let again = home.serve();
     assert!(!again.said.contains(key.trim()), "{}", again.said);
     assert_eq!(again.end(), Some(0));
+}
+
+/// A second server on a host starts all the same, without metrics; one that was told an address insists on it.
+#[test]
+fn an_address_for_administration_that_is_taken_stops_only_who_asked_for_it() {
+    let home = Home::new("admin");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let admin = format!("admin.listen={address}");
+    let output = home.run(&["serve", "--listen", "127.0.0.1:0", "--set", &admin]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&address) && said.contains("set admin.listen"), "{said}");
+    // Whether it is free or not.
+    let _usual = std::net::TcpListener::bind("127.0.0.1:8001");
+    let server = home.serve();
+    assert!(!server.said.contains("/metrics"), "{}", server.said);
+    assert_eq!(server.end(), Some(0));
 }
 
 #[test]

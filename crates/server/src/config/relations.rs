@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use fanfare_core::limits::BATCH_BYTES_MAX;
 use fanfare_core::namespace::Namespace;
 
+use super::auth::IssuerConfig;
 use super::load::{Assignment, place_of};
 use super::problem::Problem;
-use super::{Config, namespaces, settings};
+use super::{AuthMode, Config, issuers, namespaces, settings};
 
 /// Checks every relation that has to hold.
 pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut Vec<Problem>) {
@@ -42,7 +43,12 @@ pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut 
     for (name, namespace) in &config.namespaces {
         report.namespace(&format!("namespaces.{name}"), namespace);
     }
-    if !config.loopback_only() && !config.insecure {
+    for (name, issuer) in &config.auth.issuers {
+        report.issuer(name, issuer);
+    }
+    report.cookies();
+    report.listeners();
+    if !config.loopback_only() {
         report.public();
     }
 }
@@ -107,20 +113,92 @@ impl Report<'_> {
         self.problems.push(problem.help(format!("in force: {}", notes.join(", "))));
     }
 
+    fn issuer(&mut self, name: &str, issuer: &IssuerConfig) {
+        let key = |setting: &str| format!("issuers.{name}.{setting}");
+        let sources = issuers::key_sources(issuer);
+        let [source] = sources[..] else {
+            let keys: Vec<String> = sources.iter().map(|source| key(source)).collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            match sources[..] {
+                [] => self.keyless(name),
+                _ => self.contradiction(&keys, "an issuer has its keys from one place only"),
+            }
+            return;
+        };
+        let symmetric = matches!(source, "secret" | "secret_file");
+        let misfit =
+            issuer.algorithms.iter().find(|algorithm| issuers::is_symmetric(**algorithm) != symmetric);
+        if let Some(algorithm) = misfit {
+            let algorithm = algorithm.as_str();
+            let rule = match symmetric {
+                true => format!("{algorithm} is verified with a public key, and a secret is none"),
+                // Whoever knows the public key, which is everybody, could sign.
+                false => format!("{algorithm} signs with a secret, and a public key is none"),
+            };
+            self.contradiction(&[&key("algorithms"), &key(source)], &rule);
+        }
+    }
+
+    fn keyless(&mut self, name: &str) {
+        let mut problem = Problem::new(format!("the issuer \"{name}\" has no keys"));
+        let table = format!("issuers.{name}.");
+        let place = place_of(table.trim_end_matches('.'), self.assignments).or_else(|| {
+            // Not in the file: one of its settings stands in the environment or on the command line.
+            let its = self.assignments.iter().find(|assignment| assignment.key.text().starts_with(&table));
+            its.and_then(|assignment| assignment.place.as_ref())
+        });
+        if let Some(place) = place {
+            problem = problem.at(&place.text, place.key.clone(), "its tokens cannot be verified");
+        }
+        self.problems.push(problem.help(format!("give it one of {}", issuers::KEY_SOURCES.join(", "))));
+    }
+
+    fn cookies(&mut self) {
+        let auth = &self.config.auth;
+        if !auth.cookie.is_empty() && auth.cookie == auth.csrf_cookie {
+            let keys = ["auth.cookie", "auth.csrf_cookie"];
+            self.contradiction(&keys, "the token and what protects it are two cookies");
+        }
+    }
+
+    fn listeners(&mut self) {
+        let config = self.config;
+        // Port 0 is another port each time.
+        let shared = |address: &&std::net::SocketAddr| address.port() != 0 && config.listen.contains(address);
+        if config.chose_admin_listener() && config.admin.listen.iter().any(|address| shared(&address)) {
+            self.contradiction(
+                &["admin.listen", "listen"],
+                "one address cannot serve both clients and administration",
+            );
+        }
+    }
+
+    /// What it takes to listen where other hosts can connect.
     fn public(&mut self) {
-        let open = |addresses: &[SocketAddr]| addresses.iter().copied().find(|a| !a.ip().is_loopback());
-        let plain = open(&self.config.listen).map(|address| ("listen", address));
-        let Some((key, open)) =
-            plain.or(open(&self.config.tls.listen).map(|address| ("tls.listen", address)))
+        let config = self.config;
+        let open = config.auth_mode() == AuthMode::Open;
+        if !(open || config.insecure) || config.insecure && config.insecure_public {
+            return;
+        }
+        let public = |addresses: &[SocketAddr]| addresses.iter().copied().find(|a| !a.ip().is_loopback());
+        let plain = public(&config.listen).map(|address| ("listen", address));
+        let Some((key, address)) =
+            plain.or(public(&config.tls.listen).map(|address| ("tls.listen", address)))
         else {
             return;
         };
-        let rule = format!("{open} can be reached from other hosts, and nobody has to say who they are");
-        let mut problem = Problem::new(rule);
+        let lack =
+            if open { "nobody has to say who they are" } else { "nothing bounds how much they ask for" };
+        let mut problem = Problem::new(format!("{address} can be reached from other hosts, and {lack}"));
         if let Some(place) = place_of(key, self.assignments) {
             problem = problem.at(&place.text, place.value.clone(), "not a loopback address");
         }
-        let help = "listen on 127.0.0.1 or [::1], or say insecure = true if that is what you want";
+        let said = if config.insecure { "insecure" } else { "auth.mode" };
+        if let Some(place) = place_of(said, self.assignments) {
+            problem = problem.at(&place.text, place.value.clone(), "for loopback addresses only");
+        }
+        let help = "listen on 127.0.0.1 or [::1], or leave it out: then clients bring tokens. If it is what you want, \
+            say it twice: insecure = true and insecure_public = true, or --insecure --insecure";
         self.problems.push(problem.help(help));
     }
 
@@ -129,6 +207,12 @@ impl Report<'_> {
             return (setting.show)(self.config);
         }
         let Some((table, name)) = key.rsplit_once('.') else { return String::new() };
+        if let Some(issuer) = table.strip_prefix("issuers.") {
+            return match (self.config.auth.issuers.get(issuer), issuers::find(name)) {
+                (Some(issuer), Some(setting)) => (setting.show)(issuer),
+                _ => String::new(),
+            };
+        }
         let namespace = match table.strip_prefix("namespaces.") {
             Some(name) => self.config.namespaces.get(name),
             None => Some(&self.config.namespace),

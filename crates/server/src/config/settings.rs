@@ -73,4 +73,5 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Setting> {
 }
 
 const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 const MIB: usize = 1024 * 1024;

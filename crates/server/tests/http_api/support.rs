@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fanfare_core::namespace::{Namespace, Namespaces};
-use fanfare_server::http_api::{self, ApiState};
+use fanfare_server::http_api::{self, ApiState, MetricsPage};
 use fanfare_server::secrets::{KeyRing, Secret};
 use fanfare_server::{Fanfare, Node, listen};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -56,7 +56,7 @@ pub(crate) async fn start_with(namespaces: Namespaces) -> Server {
         message_bytes_max: MESSAGE_BYTES_MAX,
         history_page_max: 1000,
         body_deadline: Duration::from_secs(30),
-        metrics: true,
+        metrics: MetricsPage::Keyed,
         is_ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
     };
     let router = http_api::router(state).merge(node.router());

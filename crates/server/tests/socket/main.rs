@@ -7,10 +7,12 @@
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `handlers`, `embedding`: in an application
+//! - `administration`: the listener for metrics
 //! - `process`: the binary, where it matters that it is a process
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
+mod administration;
 mod conversation;
 mod embedding;
 mod handlers;

@@ -23,10 +23,10 @@ pub(in crate::config) struct Filter;
 pub(in crate::config) struct FilePath;
 
 /// Addresses to listen on: one, or a list.
-pub(in crate::config) struct Addresses;
-
-/// Addresses to listen on: none, one, or a list.
-pub(in crate::config) struct AddressesOrNone;
+pub(in crate::config) struct Addresses {
+    /// Whether there may be none.
+    pub(in crate::config) optional: bool,
+}
 
 /// Secrets: one, or a list.
 pub(in crate::config) struct Secrets;
@@ -169,7 +169,7 @@ impl Kind for Addresses {
             }
             addresses.push(address);
         }
-        if addresses.is_empty() {
+        if addresses.is_empty() && !self.optional {
             return Err(Refusal::new("expected at least one address"));
         }
         Ok(addresses)
@@ -181,27 +181,8 @@ impl Kind for Addresses {
     }
 
     fn describe(&self) -> String {
-        "one or more addresses with ports".to_owned()
-    }
-}
-
-impl Kind for AddressesOrNone {
-    type Value = Vec<SocketAddr>;
-
-    fn read(&self, given: &Given) -> Result<Vec<SocketAddr>, Refusal> {
-        match given {
-            Given::List(list) if list.is_empty() => Ok(Vec::new()),
-            Given::Loose(text) if text.trim().is_empty() => Ok(Vec::new()),
-            given => Addresses.read(given),
-        }
-    }
-
-    fn show(&self, value: &Vec<SocketAddr>) -> String {
-        Addresses.show(value)
-    }
-
-    fn describe(&self) -> String {
-        "any number of addresses with ports".to_owned()
+        let or_none = if self.optional { "; none with []" } else { "" };
+        format!("one or more addresses with ports{or_none}")
     }
 }
 
@@ -235,7 +216,7 @@ impl Kind for Secrets {
     }
 }
 
-fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
+pub(super) fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
     match given {
         Given::Text(text) => Ok(text),
         Given::Loose(text) => Ok(text.trim()),
@@ -243,13 +224,13 @@ fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-struct Item<'a> {
-    text: &'a str,
-    part: Option<std::ops::Range<usize>>,
+pub(super) struct Item<'a> {
+    pub(super) text: &'a str,
+    pub(super) part: Option<std::ops::Range<usize>>,
 }
 
 /// One string, a list of them, or loose text with commas between.
-fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
+pub(super) fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
     match given {
         Given::Loose(text) => {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());

@@ -1,7 +1,7 @@
 //! TLS.
 
 use super::Setting;
-use crate::config::kinds::{AddressesOrNone, Choice, FilePath, Kind};
+use crate::config::kinds::{Addresses, Choice, FilePath, Kind};
 use crate::tls::MinVersion;
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
@@ -10,7 +10,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting!(
         "tls.listen",
         tls.listen,
-        AddressesOrNone,
+        Addresses { optional: true },
         "addresses to listen on with TLS, HTTPS and WSS alike, beside those of listen"
     ),
     setting!(

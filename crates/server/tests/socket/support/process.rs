@@ -49,6 +49,8 @@ impl Process {
             .arg(env!("CARGO_BIN_EXE_fanfare"))
             .env_clear()
             .env("HOME", &home)
+            // Not the usual address, which only one server on this host can have.
+            .env("FANFARE_ADMIN_LISTEN", "")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
