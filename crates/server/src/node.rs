@@ -221,8 +221,11 @@ impl Builder {
             authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
-        let ticking = runtime.spawn(tick(broker.clone()));
-        let forgetting = runtime.spawn(authentication.forget());
+        let tasks = [
+            runtime.spawn(tick(broker.clone())),
+            runtime.spawn(authentication.forget()),
+            runtime.spawn(authentication.keep_keys_fresh()),
+        ];
         let admission = Admission::new(self.limits);
         let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
@@ -246,7 +249,7 @@ impl Builder {
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
-        Ok(Node { fanfare, door, settings, threads, tasks: [ticking, forgetting] })
+        Ok(Node { fanfare, door, settings, threads, tasks })
     }
 }
 
@@ -257,7 +260,7 @@ pub struct Node {
     settings: Arc<Settings>,
     threads: Vec<JoinHandle<()>>,
     /// Let time pass, for as long as the node runs.
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: [tokio::task::JoinHandle<()>; 3],
 }
 
 impl Node {
