@@ -186,8 +186,9 @@ pub(crate) async fn open(address: SocketAddr, handshake: Handshake<'_>) -> Resul
     }
     let mut body = String::new();
     within("the whole answer", stream.read_to_string(&mut body)).await.unwrap().unwrap();
-    let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {head}{body}"));
-    let text = |name: &str| body["error"][name].as_str().unwrap().to_owned();
+    // A request that is not HTTP is answered in fewer words.
+    let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
+    let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
     Err(Refusal { number, code: text("code"), text: text("message"), head })
 }
 
