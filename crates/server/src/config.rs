@@ -20,6 +20,7 @@ mod issuers;
 mod kinds;
 mod load;
 mod namespaces;
+mod network;
 mod problem;
 mod relations;
 mod settings;
@@ -40,10 +41,12 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
+pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
 pub use tls::TlsConfig;
+pub(crate) use verifier::own_issuer;
 
 use crate::secrets::Secret;
 
@@ -67,6 +70,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// Who may connect from where, and how often.
+    pub network: NetworkConfig,
     /// TLS.
     pub tls: TlsConfig,
     /// The engine's bounds.
@@ -119,6 +124,12 @@ pub enum LogFormat {
 /// The namespace of the demo page.
 pub const DEMO_NAMESPACE: &str = "demo";
 
+/// How long a token is to last, written as durations are here, in milliseconds; a sentence if it is no duration.
+pub(crate) fn token_lifetime_ms(text: &str) -> Result<u64, String> {
+    let kind = kinds::Millis::<u64>::new(1_000, settings::TOKEN_LIFETIME_MAX_MS);
+    kinds::Kind::read(&kind, &kinds::Given::Loose(text.to_owned())).map_err(|refusal| refusal.text)
+}
+
 impl Config {
     /// Whether every listener can be reached from this host only.
     pub fn loopback_only(&self) -> bool {
@@ -143,6 +154,12 @@ impl Config {
     /// How much may be asked for in a time; without bound if the operator has said `insecure`.
     pub fn rate_limits(&self) -> RateLimits {
         if self.insecure { RateLimits::off() } else { self.rate_limits.clone() }
+    }
+
+    /// Who may connect from where, and how often, with what `insecure` switches off.
+    pub fn network(&self) -> NetworkConfig {
+        let network = self.network.clone();
+        if self.insecure { network.without_rates() } else { network }
     }
 
     /// The namespaces as the engine wants them.
@@ -181,6 +198,7 @@ impl Config {
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            network: NetworkConfig::default(),
             tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
