@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fanfare_auth::{IssuerSettings, KeySettings, TokenRules, Verifier};
 use fanfare_core::limits::RateLimits;
 use fanfare_server::config::AuthMode;
+use fanfare_server::network::csrf::CsrfRule;
 use fanfare_server::{Builder, Fanfare, Node, listen};
 use futures_util::{SinkExt as _, StreamExt as _};
 use jsonwebtoken::{EncodingKey, Header};
@@ -24,6 +25,9 @@ pub(crate) const SECRET: [u8; 32] = *b"thirty-two bytes, for tests only";
 
 /// The cookie that may hold a token.
 pub(crate) const COOKIE: &str = "session";
+
+/// What a page shows beside the cookie.
+const CSRF: &str = "made-by-the-backend-for-this-page";
 
 /// Waits for something, or says in vain for what.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
@@ -60,7 +64,7 @@ pub(crate) fn verifier() -> Verifier {
 
 pub(crate) fn builder(mode: AuthMode) -> Builder {
     let builder = Fanfare::builder().shards(2).rate_limits(RateLimits::off());
-    builder.authentication(mode, verifier()).auth_cookie(COOKIE)
+    builder.authentication(mode, verifier()).auth_cookie(COOKIE, CsrfRule::default())
 }
 
 /// A node that is being served.
@@ -78,7 +82,7 @@ impl Server {
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
         Self { node, address }
     }
 
@@ -145,12 +149,18 @@ pub(crate) struct Refusal {
 
 pub(crate) async fn attempt(address: SocketAddr, road: Road, token: &str) -> Result<Client, Refusal> {
     let (query, bearer) = (format!("token={token}"), format!("Bearer {token}"));
-    let (cookie, protocols) = (format!("{COOKIE}={token}"), format!("fanfare.native, auth.{token}"));
+    let (cookie, protocols) =
+        (format!("{COOKIE}={token}; fanfare_csrf={CSRF}"), format!("fanfare.native, auth.{token}"));
     let header = |header| Handshake { query: "", headers: header };
     match road {
         Road::Query => open(address, Handshake { query: &query, headers: &[] }).await,
         Road::Header => open(address, header(&[("Authorization", &bearer)])).await,
-        Road::Cookie => open(address, header(&[("Cookie", &cookie)])).await,
+        // As a page of the server's own origin sends it.
+        Road::Cookie => {
+            let origin = format!("http://{address}");
+            let headers = [("Cookie", &*cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)];
+            open(address, header(&headers)).await
+        }
         Road::Subprotocol => open(address, header(&[("Sec-WebSocket-Protocol", &protocols)])).await,
         Road::FirstMessage => {
             let mut client = open(address, Handshake::default()).await?;
