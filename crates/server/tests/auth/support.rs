@@ -26,8 +26,9 @@ pub(crate) const SECRET: [u8; 32] = *b"thirty-two bytes, for tests only";
 /// The cookie that may hold a token.
 pub(crate) const COOKIE: &str = "session";
 
-/// What a page shows beside the cookie.
-const CSRF: &str = "made-by-the-backend-for-this-page";
+/// What has to come along with it, in a cookie of its own and as a header.
+const CSRF_COOKIE: &str = "csrf";
+const CSRF: &str = "sixteen-bytes-of-it";
 
 /// Waits for something, or says in vain for what.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
@@ -64,7 +65,9 @@ pub(crate) fn verifier() -> Verifier {
 
 pub(crate) fn builder(mode: AuthMode) -> Builder {
     let builder = Fanfare::builder().shards(2).rate_limits(RateLimits::off());
-    builder.authentication(mode, verifier()).auth_cookie(COOKIE, CsrfRule::default())
+    builder
+        .authentication(mode, verifier())
+        .auth_cookie(COOKIE, CsrfRule::DoubleSubmit(CSRF_COOKIE.to_owned()))
 }
 
 /// A node that is being served.
@@ -82,7 +85,7 @@ impl Server {
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
+        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), None));
         Self { node, address }
     }
 
@@ -149,17 +152,14 @@ pub(crate) struct Refusal {
 
 pub(crate) async fn attempt(address: SocketAddr, road: Road, token: &str) -> Result<Client, Refusal> {
     let (query, bearer) = (format!("token={token}"), format!("Bearer {token}"));
-    let (cookie, protocols) =
-        (format!("{COOKIE}={token}; fanfare_csrf={CSRF}"), format!("fanfare.native, auth.{token}"));
+    let cookie = format!("{COOKIE}={token}; {CSRF_COOKIE}={CSRF}");
+    let (origin, protocols) = (format!("http://{address}"), format!("fanfare.native, auth.{token}"));
     let header = |header| Handshake { query: "", headers: header };
     match road {
         Road::Query => open(address, Handshake { query: &query, headers: &[] }).await,
         Road::Header => open(address, header(&[("Authorization", &bearer)])).await,
-        // As a page of the server's own origin sends it.
         Road::Cookie => {
-            let origin = format!("http://{address}");
-            let headers = [("Cookie", &*cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)];
-            open(address, header(&headers)).await
+            open(address, header(&[("Cookie", &cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)])).await
         }
         Road::Subprotocol => open(address, header(&[("Sec-WebSocket-Protocol", &protocols)])).await,
         Road::FirstMessage => {
@@ -196,9 +196,8 @@ pub(crate) async fn open(address: SocketAddr, handshake: Handshake<'_>) -> Resul
     }
     let mut body = String::new();
     within("the whole answer", stream.read_to_string(&mut body)).await.unwrap().unwrap();
-    // A request that is not HTTP is answered in fewer words.
-    let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
-    let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
+    let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {head}{body}"));
+    let text = |name: &str| body["error"][name].as_str().unwrap().to_owned();
     Err(Refusal { number, code: text("code"), text: text("message"), head })
 }
 
