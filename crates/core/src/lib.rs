@@ -19,6 +19,7 @@ pub mod namespace;
 pub mod outbox;
 pub mod patterns;
 pub mod ports;
+pub mod rate;
 pub mod session;
 pub mod shard;
 mod timers;

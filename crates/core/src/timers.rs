@@ -18,6 +18,10 @@ pub(crate) enum TimerKind {
     Close,
     /// The client is told to go elsewhere.
     Drain,
+    /// The client must have said who it is.
+    Authentication,
+    /// Something that was given for a time ends, or is about to.
+    Expiry,
 }
 
 /// A deadline of one session. The serial tells sessions apart that had the same key.

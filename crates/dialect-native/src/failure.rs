@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use fanfare_protocol::command::Secret;
 use fanfare_protocol::dialect::{DecodeLimits, excerpt};
 use fanfare_protocol::names::NameError;
 use fanfare_protocol::{ChannelName, ChannelPattern, ErrorCode, Rejection, RequestId, UserId};
@@ -73,6 +74,14 @@ pub(crate) fn name(member: impl fmt::Display, text: &str, limits: &DecodeLimits)
         return Err(Failure::invalid(member, "free of control characters"));
     }
     bounded(member, text, limits)
+}
+
+/// A token: any text. Whether it is one is for those who verify it, who know better than to repeat it.
+pub(crate) fn secret(member: impl fmt::Display, text: &str) -> Checked<Secret> {
+    if text.is_empty() {
+        return Err(Failure::new(ErrorCode::InvalidField, format!("{member} is empty")));
+    }
+    Ok(Secret::new(text))
 }
 
 /// A request id or tag value: any text, bounded.

@@ -54,6 +54,11 @@ fn message() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Text that looks like a token, and like nothing that an error would say by chance.
+fn token() -> impl Strategy<Value = String> {
+    "eyJ[A-Za-z0-9_-]{80,300}\\.[A-Za-z0-9_-]{20,200}\\.[A-Za-z0-9_-]{20,90}"
+}
+
 /// Spaces around a message and its members, but not within their values: those are kept as they came.
 fn loosely(message: &Value, seed: u64) -> String {
     const SPACES: [&str; 4] = ["", " ", "\n", "\t \r\n"];
@@ -159,6 +164,49 @@ proptest! {
             prop_assert_eq!(told["timestamp"].as_f64(), Some(timestamp_ms as f64 / 1000.0));
             prop_assert_eq!(told.get("from").and_then(Value::as_str), from.as_deref());
             prop_assert!(told.get("data").is_some() != told.get("binary").is_some());
+        }
+    }
+
+    #[test]
+    fn a_token_is_in_no_error_and_in_no_debug_text(
+        token in token(),
+        kind in "(auth|subscribe|connect)",
+        odd in prop::collection::btree_map("(id|channel|pattern|recover|filter|info|history)", value(), 0..4),
+        place in any::<prop::sample::Index>(),
+        flip in 1..=255_u8,
+    ) {
+        let mut members: serde_json::Map<_, _> = odd.into_iter().collect();
+        members.insert("type".to_owned(), Value::from(kind));
+        members.insert("token".to_owned(), Value::from(token.as_str()));
+        let json = Value::Object(members).to_string();
+        let mut broken = json.clone().into_bytes();
+        let at = place.index(broken.len());
+        broken[at] ^= flip;
+        let cut = json.char_indices().map(|(at, _)| at).nth(place.index(json.chars().count())).unwrap();
+        let tag = |field: u8| field << 3 | 2;
+        let length = token.len();
+        let mut auth = vec![tag(4), 0x80 | (length + 3) as u8, ((length + 3) >> 7) as u8];
+        auth.extend([tag(1), 0x80 | length as u8, (length >> 7) as u8]);
+        auth.extend(token.bytes());
+        let read = NativeProtobuf.decode(Incoming::Binary(&auth), &DecodeLimits::default());
+        let Ok(Command::Authenticate { token: read, .. }) = read else { panic!("{read:?}") };
+        prop_assert_eq!(read.expose(), token.as_str());
+        // Under another number the same bytes are a channel's name, which errors may repeat.
+        let at = 1 + place.index(auth.len() - 1);
+        auth[at] ^= flip;
+        let limits = DecodeLimits::default();
+        let said = [
+            NativeJson.decode(Incoming::Text(&json), &limits),
+            NativeJson.decode(Incoming::Text(&json[..cut]), &limits),
+            NativeJson.decode(Incoming::Text(&String::from_utf8_lossy(&broken)), &limits),
+            NativeProtobuf.decode(Incoming::Binary(&auth), &limits),
+        ];
+        for outcome in said {
+            let shown = format!("{outcome:?}");
+            let pieces = (0..token.len() - 12).map(|at| &token[at..at + 12]);
+            for piece in pieces {
+                prop_assert!(!shown.contains(piece), "{shown}");
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ fn the_rust_messages_are_what_the_schema_compiles_to() {
         .bytes(["."])
         .btree_map(["."])
         .disable_comments(["."])
-        .skip_debug(["Authenticate"])
+        .skip_debug(["Authenticate", "Subscribe"])
         .out_dir(out)
         .compile_fds(schema)
         .unwrap();

@@ -1,11 +1,15 @@
 //! Who may come in: counts of connections per node, per address and per user; and how many could not.
+//!
+//! - [`users`]: the places of users, which connections take once it is known whose they are
+
+pub(crate) mod users;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_core::limits::Limits;
-use fanfare_protocol::{ErrorCode, UserId};
+use fanfare_protocol::ErrorCode;
 use foldhash::HashMap;
 use tokio::sync::Notify;
 
@@ -24,14 +28,12 @@ pub(crate) struct Admission {
 struct Counts {
     total: u32,
     by_ip: HashMap<IpAddr, u32>,
-    by_user: HashMap<UserId, u32>,
 }
 
 /// A connection's place in the counts, given back when it is dropped.
 pub(crate) struct Seat {
     admission: Arc<Admission>,
     ip: Option<IpAddr>,
-    user: Option<UserId>,
 }
 
 impl Admission {
@@ -49,11 +51,7 @@ impl Admission {
     }
 
     /// Takes a place, or says which bound is reached.
-    pub(crate) fn seat(
-        self: &Arc<Self>,
-        ip: Option<IpAddr>,
-        user: Option<UserId>,
-    ) -> Result<Seat, ErrorCode> {
+    pub(crate) fn seat(self: &Arc<Self>, ip: Option<IpAddr>) -> Result<Seat, ErrorCode> {
         // All clients behind a proxy on this host share its address; the proxy's own limits are theirs.
         let ip = ip.filter(|ip| self.limits.limit_loopback || !ip.to_canonical().is_loopback());
         let mut counts = self.counts();
@@ -64,19 +62,12 @@ impl Admission {
         if of_ip >= self.limits.connections_per_ip_max {
             return Err(ErrorCode::AddressLimit);
         }
-        let of_user = user.as_ref().map_or(0, |user| counts.by_user.get(user).copied().unwrap_or(0));
-        if of_user >= self.limits.connections_per_user_max {
-            return Err(ErrorCode::UserLimit);
-        }
         counts.total += 1;
         if let Some(ip) = ip {
             counts.by_ip.insert(ip, of_ip + 1);
         }
-        if let Some(user) = &user {
-            counts.by_user.insert(user.clone(), of_user + 1);
-        }
         drop(counts);
-        Ok(Seat { admission: self.clone(), ip, user })
+        Ok(Seat { admission: self.clone(), ip })
     }
 
     /// Counts a handshake that was refused, for whatever reason.
@@ -116,17 +107,14 @@ impl Drop for Seat {
         if let Some(ip) = &self.ip {
             give_back(&mut counts.by_ip, ip);
         }
-        if let Some(user) = &self.user {
-            give_back(&mut counts.by_user, user);
-        }
     }
 }
 
-fn give_back<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
+fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
+    if let Some(count) = counts.get_mut(ip) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(key);
+            counts.remove(ip);
         }
     }
 }
@@ -137,25 +125,18 @@ mod tests {
 
     #[test]
     fn every_bound_is_named_and_seats_are_given_back() {
-        let limits = Limits {
-            connections_max: 4,
-            connections_per_ip_max: 2,
-            connections_per_user_max: 1,
-            ..Limits::default()
-        };
+        let limits = Limits { connections_max: 4, connections_per_ip_max: 2, ..Limits::default() };
         let admission = Admission::new(limits);
         let ip = |last| Some(IpAddr::from([192, 0, 2, last]));
-        let user = |name| UserId::new(name).ok();
-        let refused = |ip, user| admission.seat(ip, user).err();
-        let first = admission.seat(ip(1), user("ann")).ok();
-        assert_eq!(refused(ip(2), user("ann")), Some(ErrorCode::UserLimit));
-        let _second = admission.seat(ip(1), None).ok();
-        assert_eq!(refused(ip(1), None), Some(ErrorCode::AddressLimit));
+        let refused = |ip| admission.seat(ip).err();
+        let first = admission.seat(ip(1)).ok();
+        let _second = admission.seat(ip(1)).ok();
+        assert_eq!(refused(ip(1)), Some(ErrorCode::AddressLimit));
         let loopback = Some(IpAddr::from([127, 0, 0, 1]));
-        let _more = [admission.seat(loopback, None).ok(), admission.seat(loopback, None).ok()];
-        assert_eq!(refused(loopback, None), Some(ErrorCode::NodeFull));
+        let _more = [admission.seat(loopback).ok(), admission.seat(loopback).ok()];
+        assert_eq!(refused(loopback), Some(ErrorCode::NodeFull));
         drop(first);
-        assert_eq!(refused(ip(1), user("ann")), None);
+        assert_eq!(refused(ip(1)), None);
         assert_eq!(admission.total(), 3);
     }
 }

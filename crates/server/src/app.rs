@@ -2,30 +2,40 @@
 //! brokers chosen by name.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
 use fanfare_dialect_native::{NativeJson, NativeProtobuf};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
-use crate::config::Config;
+use crate::config::{Config, Csrf};
 use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
+use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
+use crate::revocations::RevocationSettings;
+use crate::tls::Tls;
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
+
+/// The file of revocations, in the data directory.
+const REVOCATIONS: &str = "revocations.jsonl";
 
 /// Threads beside the shards: handshakes, the HTTP API and the application's handlers.
 const RUNTIME_THREADS: usize = 2;
@@ -52,16 +62,40 @@ pub(crate) fn broker(
     Arc::new(Memory::new(limits.clone(), seed, clock, inboxes))
 }
 
-fn node(config: &Config) -> io::Result<Node> {
+fn node(setup: &Setup) -> io::Result<Node> {
+    let config = &setup.config;
+    let (issuers, rules) = config.verifier_settings(&setup.token_secret.key).map_err(io::Error::other)?;
+    let verifier = Verifier::new(issuers, rules).map_err(io::Error::other)?;
     Builder::new(dialects())
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
-        .rate_limits(config.rate_limits.clone())
+        .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
-        .open_user_ids(config.open_user_ids())
+        .network(config.network())
+        .authentication(config.auth_mode(), verifier)
+        .auth_cookie(&config.auth.cookie, csrf(setup))
+        .revocations(RevocationSettings {
+            file: Some(config.data_dir.join(REVOCATIONS)),
+            lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
+            entries_max: config.auth.revocations_max,
+        })
         .default_dialect(&config.default_dialect)
         .start()
+}
+
+/// What has to come along with a cookie that holds a token.
+fn csrf(setup: &Setup) -> CsrfRule {
+    let auth = &setup.config.auth;
+    match auth.csrf {
+        Csrf::DoubleSubmit => CsrfRule::DoubleSubmit(auth.csrf_cookie.clone()),
+        Csrf::Signed => {
+            let secret = setup.token_secret.key.clone();
+            CsrfRule::Signed(Arc::new(move |token| {
+                fanfare_auth::csrf::csrf_signature(secret.expose(), token)
+            }))
+        }
+    }
 }
 
 /// Runs a server until it has drained: build, bind, announce, run, drain.
@@ -76,25 +110,45 @@ fn serve(setup: Setup) -> Result<(), String> {
 
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
-    let node = node(config)?;
-    let router = router(&setup, &node);
-    let mut listeners = Vec::new();
-    let mut addresses = Vec::new();
-    for address in &config.listen {
-        let listener = listen::bind(*address)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        addresses.push(listener.local_addr()?);
-        listeners.push(listener);
-    }
+    let node = node(&setup)?;
+    let state = api_state(&setup, &node);
+    let router = router(config, &node, state.clone());
+    let tls = tls(config)?;
+    let (listeners, addresses) = bind(&config.listen)?;
+    let (tls_listeners, tls_addresses) = bind(&config.tls.listen)?;
+    let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(listen::serve(listener, router.clone(), handshake));
+        servers.spawn(listen::serve(listener, router.clone(), handshake, Some(node.network())));
     }
-    println!("{}", Welcome { setup: &setup, addresses: &addresses }.text());
-    tracing::info!(?addresses, "listening");
+    if let Some(tls) = tls {
+        for listener in tls_listeners {
+            servers.spawn(listen::serve_tls(
+                listener,
+                router.clone(),
+                handshake,
+                Some(node.network()),
+                tls.clone(),
+            ));
+        }
+        servers.spawn(tls.renew());
+    }
+    let admin_state = ApiState { metrics: admin::metrics(config), ..state };
+    for listener in admin_listeners {
+        // Who administers comes through no proxy, and as often as they like.
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake, None));
+    }
+    let welcome = Welcome {
+        setup: &setup,
+        addresses: &addresses,
+        tls_addresses: &tls_addresses,
+        admin_addresses: &admin_addresses,
+    };
+    println!("{}", welcome.text());
+    tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -111,20 +165,40 @@ async fn run(setup: Setup) -> io::Result<()> {
     Ok(())
 }
 
-fn router(setup: &Setup, node: &Node) -> Router {
+/// What TLS listeners need, where there are any.
+fn tls(config: &Config) -> io::Result<Option<Tls>> {
+    let Some((cert, key)) = config.tls.files() else { return Ok(None) };
+    Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other)
+}
+
+/// Listeners, and where they are: the ports are the real ones.
+fn bind(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, Vec<SocketAddr>)> {
+    let mut listeners = Vec::new();
+    let mut bound = Vec::new();
+    for address in addresses {
+        let listener = listen::bind(*address)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+        bound.push(listener.local_addr()?);
+        listeners.push(listener);
+    }
+    Ok((listeners, bound))
+}
+
+fn api_state(setup: &Setup, node: &Node) -> ApiState {
     let config = &setup.config;
-    let api = http_api::router(ApiState {
+    ApiState {
         fanfare: node.fanfare().clone(),
         keys: setup.keys.clone(),
         message_bytes_max: config.limits.message_bytes_max,
         history_page_max: config.limits.history_page_max,
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
-        metrics: config.metrics,
+        metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
-    });
-    let mut router = node.router().merge(api);
-    if config.demo {
-        router = router.merge(demo::router());
+        network: node.network(),
     }
-    router
+}
+
+fn router(config: &Config, node: &Node, state: ApiState) -> Router {
+    let router = node.router().merge(http_api::router(state));
+    if config.demo { router.merge(demo::router()) } else { router }
 }

@@ -12,12 +12,15 @@
 //! assert_eq!(loaded.config.limits.message_bytes_max, 64 * 1024);
 //! ```
 
+mod admin;
 mod auth;
 mod document;
 mod environment;
+mod issuers;
 mod kinds;
 mod load;
 mod namespaces;
+mod network;
 mod problem;
 mod relations;
 mod settings;
@@ -25,6 +28,8 @@ mod show;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod verifier;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,11 +38,15 @@ use std::path::PathBuf;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 
+pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
+pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
+pub use tls::TlsConfig;
+pub(crate) use verifier::own_issuer;
 
 use crate::secrets::Secret;
 
@@ -45,8 +54,10 @@ use crate::secrets::Secret;
 pub struct Config {
     /// Addresses the server listens on.
     pub listen: Vec<SocketAddr>,
-    /// Whether the operator has said that this server may do without authentication.
+    /// Whether the operator has said that this server may do without authentication and rates.
     pub insecure: bool,
+    /// Whether they have said it again, for addresses that other hosts reach.
+    pub insecure_public: bool,
     /// How many shards; 0 is one for each core but one.
     pub shards: u8,
     /// What is spoken at `/ws` when the client names no dialect.
@@ -55,13 +66,19 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The HTTP API.
     pub api: ApiConfig,
+    /// The listener for metrics and administration.
+    pub admin: AdminConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// Who may connect from where, and how often.
+    pub network: NetworkConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
     pub deadlines: Deadlines,
-    /// How much may be asked for in a time.
+    /// How much may be asked for in a time, as configured; [`Config::rate_limits`] says what is in force.
     pub rate_limits: RateLimits,
     /// The settings of channels without a namespace of their own.
     pub namespace: Namespace,
@@ -107,15 +124,42 @@ pub enum LogFormat {
 /// The namespace of the demo page.
 pub const DEMO_NAMESPACE: &str = "demo";
 
+/// How long a token is to last, written as durations are here, in milliseconds; a sentence if it is no duration.
+pub(crate) fn token_lifetime_ms(text: &str) -> Result<u64, String> {
+    let kind = kinds::Millis::<u64>::new(1_000, settings::TOKEN_LIFETIME_MAX_MS);
+    kinds::Kind::read(&kind, &kinds::Given::Loose(text.to_owned())).map_err(|refusal| refusal.text)
+}
+
 impl Config {
     /// Whether every listener can be reached from this host only.
     pub fn loopback_only(&self) -> bool {
-        self.listen.iter().all(|address| address.ip().is_loopback())
+        self.listen.iter().chain(&self.tls.listen).all(|address| address.ip().is_loopback())
+    }
+
+    /// Whether connections have to authenticate: one of [`AuthMode`]'s words other than [`AuthMode::Auto`].
+    pub fn auth_mode(&self) -> AuthMode {
+        match self.auth.mode {
+            AuthMode::Auto if self.insecure => AuthMode::Open,
+            AuthMode::Auto if self.loopback_only() && self.auth.issuers.is_empty() => AuthMode::Open,
+            AuthMode::Auto => AuthMode::Required,
+            said => said,
+        }
     }
 
     /// Whether a connection may simply say which user it is (`?user=`).
     pub fn open_user_ids(&self) -> bool {
-        self.insecure || self.loopback_only()
+        self.auth_mode() == AuthMode::Open
+    }
+
+    /// How much may be asked for in a time; without bound if the operator has said `insecure`.
+    pub fn rate_limits(&self) -> RateLimits {
+        if self.insecure { RateLimits::off() } else { self.rate_limits.clone() }
+    }
+
+    /// Who may connect from where, and how often, with what `insecure` switches off.
+    pub fn network(&self) -> NetworkConfig {
+        let network = self.network.clone();
+        if self.insecure { network.without_rates() } else { network }
     }
 
     /// The namespaces as the engine wants them.
@@ -132,6 +176,11 @@ impl Config {
         self.api.key_file.clone().unwrap_or_else(|| self.data_dir.join("api.key"))
     }
 
+    /// Where the generated signing secret is kept.
+    pub fn secret_file(&self) -> PathBuf {
+        self.auth.secret_file.clone().unwrap_or_else(|| self.data_dir.join("token.secret"))
+    }
+
     /// Where a setting's value came from; the key is written as in the file: `limits.message_bytes_max`.
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)
@@ -142,11 +191,15 @@ impl Config {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))],
             insecure: false,
+            insecure_public: false,
             shards: 0,
             default_dialect: "native".to_owned(),
             data_dir: PathBuf::from("fanfare-data"),
+            admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            network: NetworkConfig::default(),
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),

@@ -16,9 +16,11 @@ use tokio::sync::oneshot;
 
 use crate::admission::Admission;
 use crate::app;
+use crate::authority::Outcomes;
 use crate::dialects::Dialects;
 use crate::inbox::AllInboxes;
 use crate::node::Builder;
+use crate::revocations::Revocations;
 use crate::traffic::{SharedTraffic, Traffic};
 
 /// Publishes, asks and instructs, on behalf of the backend. Cheap to clone.
@@ -30,6 +32,20 @@ pub struct Fanfare {
     traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) outcomes: Arc<Outcomes>,
+}
+
+/// What a handle is made of.
+pub(crate) struct Parts {
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) namespaces: Arc<Namespaces>,
+    pub(crate) inboxes: AllInboxes,
+    pub(crate) traffic: Arc<[Arc<SharedTraffic>]>,
+    pub(crate) dialects: Dialects,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) outcomes: Arc<Outcomes>,
 }
 
 /// A message to publish.
@@ -62,15 +78,10 @@ pub struct Published {
 }
 
 impl Fanfare {
-    pub(crate) fn new(
-        broker: Arc<dyn Broker>,
-        namespaces: Arc<Namespaces>,
-        inboxes: AllInboxes,
-        traffic: Arc<[Arc<SharedTraffic>]>,
-        dialects: Dialects,
-        admission: Arc<Admission>,
-    ) -> Self {
-        Self { broker, namespaces, inboxes, traffic, dialects, admission }
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes } =
+            parts;
+        Self { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.

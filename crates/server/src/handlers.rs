@@ -1,5 +1,6 @@
 //! The application's handlers, as the engine calls them: on the runtime beside the shards, bounded in time.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +9,7 @@ use std::time::Duration;
 pub use fanfare_core::auth::{Grant, Identity, Operation, Operations, Scope, Standing};
 use fanfare_core::ports::application::{Answer, Application, Call, CallTarget, Peer};
 use fanfare_core::ports::broker::{Delivery, Inboxes};
+use fanfare_protocol::command::Topic;
 use fanfare_protocol::{ErrorCode, Payload};
 use foldhash::HashMap;
 use http::request;
@@ -16,14 +18,16 @@ use tokio::runtime::Handle;
 type Pinned<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type OnCall = Arc<dyn Fn(Peer, Payload) -> Pinned<Result<Option<Payload>, HandlerError>> + Send + Sync>;
 type OnConnect = Arc<dyn Fn(ConnectRequest) -> Pinned<Result<Identity, Refused>> + Send + Sync>;
+type OnSubscribe = Arc<dyn Fn(Peer, Topic) -> Pinned<Result<Operations, Refused>> + Send + Sync>;
 type OnDisconnect = Arc<dyn Fn(Peer) -> Pinned<()> + Send + Sync>;
 
-/// A connection that the connect handler refuses: HTTP 403 with this text.
+/// A connection that the connect handler refuses: HTTP 403 with this text. Or a subscription that the subscribe handler
+/// refuses: error `permission_denied` with this text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(pub String);
 
 /// What is known of a client that wants to connect.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConnectRequest {
     /// The request's path and query.
     pub uri: http::Uri,
@@ -31,11 +35,23 @@ pub struct ConnectRequest {
     pub headers: http::HeaderMap,
     /// Where it comes from, if that is known.
     pub address: Option<std::net::IpAddr>,
+    /// Who it is by its token, or by what it says where the node believes that; no user while anonymous. A handler that
+    /// adds to it and returns it keeps the token's expiry, and its id by which it can be revoked.
+    pub identity: Identity,
 }
 
 impl ConnectRequest {
-    pub(crate) fn new(head: &request::Parts, address: Option<std::net::IpAddr>) -> Self {
-        Self { uri: head.uri.clone(), headers: head.headers.clone(), address }
+    pub(crate) fn new(head: &request::Parts, address: Option<std::net::IpAddr>, identity: Identity) -> Self {
+        Self { uri: head.uri.clone(), headers: head.headers.clone(), address, identity }
+    }
+}
+
+/// Without the query and the headers, which may hold a credential.
+impl fmt::Debug for ConnectRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ConnectRequest");
+        debug.field("path", &self.uri.path()).field("address", &self.address);
+        debug.field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
@@ -64,6 +80,7 @@ pub(crate) struct Handlers {
     pub(crate) methods: HashMap<String, OnCall>,
     pub(crate) message_types: HashMap<String, OnCall>,
     pub(crate) connect: Option<OnConnect>,
+    pub(crate) subscribe: Option<OnSubscribe>,
     pub(crate) disconnect: Option<OnDisconnect>,
 }
 
@@ -109,6 +126,37 @@ impl Running {
             Ok(Err(_)) => failed(ErrorCode::RequestTimeout),
             Err(_) => failed(ErrorCode::HandlerFailed),
         })
+    }
+
+    /// Whether there is a connect handler.
+    pub(crate) fn decides_connections(&self) -> bool {
+        self.handlers.connect.is_some()
+    }
+
+    /// Whether there is a subscribe handler.
+    pub(crate) fn decides_subscriptions(&self) -> bool {
+        self.handlers.subscribe.is_some()
+    }
+
+    /// What the subscribe handler allows.
+    pub(crate) async fn subscription(&self, peer: Peer, topic: Topic) -> Result<Grant, (ErrorCode, String)> {
+        let failed = |code: ErrorCode| Err((code, code.text().to_owned()));
+        let Some(handler) = self.handlers.subscribe.clone() else {
+            return failed(ErrorCode::PermissionDenied);
+        };
+        let scope = match &topic {
+            Topic::Channel(channel) => Scope::Channel(channel.clone()),
+            Topic::Pattern(pattern) => Scope::Pattern(pattern.clone()),
+        };
+        let timeout = self.timeout;
+        let deciding =
+            self.runtime.spawn(async move { tokio::time::timeout(timeout, handler(peer, topic)).await });
+        match deciding.await {
+            Ok(Ok(Ok(operations))) => Ok(Grant::new(scope, operations)),
+            Ok(Ok(Err(Refused(text)))) => Err((ErrorCode::PermissionDenied, text)),
+            Ok(Err(_)) => failed(ErrorCode::RequestTimeout),
+            Err(_) => failed(ErrorCode::HandlerFailed),
+        }
     }
 
     fn handler(&self, target: &CallTarget) -> Option<&OnCall> {

@@ -1,4 +1,10 @@
 //! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4).
+//!
+//! - [`credentials`]: the token in a request
+//! - [`identity`]: who it comes from
+
+mod credentials;
+mod identity;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,24 +12,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use fanfare_core::auth::Identity;
+use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
 use fanfare_core::session::Opening;
+use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
-use fanfare_protocol::{ErrorCode, UserId};
 use fanfare_wire::handshake as wire;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::upgrade::OnUpgrade;
 
 use crate::admission::{Admission, Seat};
+use crate::authority::ServerAuthority;
+use crate::config::AuthMode;
 use crate::connection::Arrival;
 use crate::dialects::Dialects;
-use crate::handlers::{ConnectRequest, HandlerError, Running};
+use crate::handlers::Running;
 use crate::inbox::AllInboxes;
+use crate::logging::loggable_target;
+use crate::network::csrf::{CsrfRule, check_csrf};
+use crate::network::{self, Denied, Network};
 use crate::upgraded;
+use credentials::{Credential, Roads};
+use identity::{Claimed, Identified};
 
 /// What a handshake needs of its node.
 #[derive(Clone)]
@@ -31,13 +45,24 @@ pub(crate) struct Door {
     pub(crate) dialects: Dialects,
     pub(crate) default_dialect: Lane,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) network: Arc<Network>,
     pub(crate) inboxes: AllInboxes,
     pub(crate) application: Arc<Running>,
-    /// Whether `?user=` is believed.
-    pub(crate) open_user_ids: bool,
+    pub(crate) authority: ServerAuthority,
+    pub(crate) auth: AuthRules,
     pub(crate) draining: Arc<AtomicBool>,
     /// How long a peer may take to hang up once we have.
     pub(crate) close: Duration,
+}
+
+/// How connections say who they are.
+#[derive(Clone)]
+pub(crate) struct AuthRules {
+    pub(crate) mode: AuthMode,
+    /// The cookie that may hold a token.
+    pub(crate) cookie: Option<Arc<str>>,
+    /// What has to come along with it.
+    pub(crate) csrf: CsrfRule,
 }
 
 /// A handshake that was refused.
@@ -52,40 +77,45 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self { code: denied.code(), text: denied.text().to_owned() }
+    }
+}
+
 /// What was agreed on.
 struct Agreed {
     accept_key: String,
     lane: Lane,
     subprotocol: Option<String>,
-    identity: Identity,
+    identified: Identified,
     seat: Seat,
 }
 
 impl Door {
     /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(
-        &self,
-        mut request: Request<Body>,
-        dialect: Option<&str>,
-        address: Option<IpAddr>,
-    ) -> Response<Body> {
+    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
+        let address = self.network.client(&head);
+        if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
+            let mut response = self.refuse(&denied.into(), &head, address);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            return response;
+        }
         let agreed = match self.agree(&head, dialect, address).await {
             Ok(agreed) => agreed,
-            Err(refusal) => {
-                self.admission.refused(refusal.code);
-                return refused(&refusal);
-            }
+            Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
-            return refused(&ErrorCode::BadHandshake.into());
+            return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
-        let Agreed { accept_key, lane, subprotocol, identity, seat } = agreed;
+        let Agreed { accept_key, lane, subprotocol, identified, seat } = agreed;
+        let Identified { identity, must_authenticate } = identified;
         let opening = Opening {
             lane,
             identity,
-            must_authenticate: false,
+            must_authenticate,
             address,
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
@@ -97,6 +127,18 @@ impl Door {
             }
         });
         switching(&accept_key, subprotocol.as_deref())
+    }
+
+    /// Refuses, counts it and says so.
+    fn refuse(&self, refusal: &Refusal, head: &request::Parts, address: Option<IpAddr>) -> Response<Body> {
+        self.admission.refused(refusal.code);
+        tracing::debug!(
+            code = refusal.code.as_str(),
+            address = address.map(tracing::field::display),
+            request = loggable_target(&head.uri.to_string()),
+            "a handshake was refused"
+        );
+        refused(refusal)
     }
 
     async fn agree(
@@ -114,11 +156,18 @@ impl Door {
         if self.draining.load(Ordering::Relaxed) {
             return Err(ErrorCode::Draining.into());
         }
+        self.network.judge_origin(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
-        let identity = self.identity(head, query.user, address).await?;
-        let seat = self.admission.seat(address, identity.user.clone())?;
-        Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identity, seat })
+        // Before anything is verified: a full node has no work with those for whom there is no seat.
+        let seat = self.admission.seat(address)?;
+        let claimed = Claimed {
+            token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
+            user: query.user,
+            forwarded: network::came_through_proxy(head),
+        };
+        let identified = self.identify(head, claimed, address).await?;
+        Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identified, seat })
     }
 
     /// The subprotocol decides, then the path or query, then the default.
@@ -139,27 +188,22 @@ impl Door {
         }
     }
 
-    async fn identity(
+    fn credential(
         &self,
         head: &request::Parts,
-        user: Option<String>,
-        address: Option<IpAddr>,
-    ) -> Result<Identity, Refusal> {
-        if let Some(decision) = self.application.connect(ConnectRequest::new(head, address)).await {
-            return decision.map_err(|HandlerError { code, text }| Refusal { code, text });
+        query: &[String],
+        offered: &[String],
+    ) -> Result<Option<Credential>, Refusal> {
+        // Without a verifier, what looks like a token may be the connect handler's affair.
+        if !self.authority.takes_tokens() && self.application.decides_connections() {
+            return Ok(None);
         }
-        let Some(user) = user else { return Ok(Identity::default()) };
-        if !self.open_user_ids {
-            return Err(Refusal {
-                code: ErrorCode::PermissionDenied,
-                text: "\"?user=\" is taken only on a loopback listener or with insecure = true".to_owned(),
-            });
+        let roads = Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() };
+        let found = roads.credential()?;
+        if let Some(credential) = found.as_ref().filter(|credential| credential.by_cookie_alone) {
+            check_csrf(&self.auth.csrf, head, offered, credential.token.expose())?;
         }
-        let user = UserId::new(&user).map_err(|error| Refusal {
-            code: ErrorCode::InvalidField,
-            text: format!("\"user\" is not a valid user id: {error}"),
-        })?;
-        Ok(Identity::of(user))
+        Ok(found)
     }
 }
 
@@ -168,6 +212,7 @@ impl Door {
 struct Query {
     user: Option<String>,
     dialect: Option<String>,
+    tokens: Vec<String>,
 }
 
 impl Query {
@@ -177,6 +222,7 @@ impl Query {
             match &*name {
                 "user" => parsed.user = Some(value.into_owned()),
                 "dialect" => parsed.dialect = Some(value.into_owned()),
+                "token" => parsed.tokens.push(value.into_owned()),
                 _ => {}
             }
         }
@@ -233,8 +279,15 @@ fn refused(refusal: &Refusal) -> Response<Body> {
         ErrorCode::MethodNotAllowed => {
             headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
         }
+        // RFC 6750, section 3.
+        ErrorCode::AuthenticationRequired => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ if refusal.code.http_status() == 401 => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
         _ if refusal.code.retry() => {
-            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         _ => {}
     }

@@ -32,11 +32,15 @@ use axum::routing::MethodRouter;
 use fanfare_protocol::dialect::excerpt;
 
 use crate::handle::Fanfare;
+use crate::network::{Network, cors};
 use crate::secrets::KeyRing;
 use error::ApiError;
 use operation::Route;
 
+pub use pages::MetricsPage;
+
 /// What the API works with.
+#[derive(Clone)]
 pub struct ApiState {
     /// The node.
     pub fanfare: Fanfare,
@@ -48,8 +52,10 @@ pub struct ApiState {
     pub history_page_max: u32,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
-    /// Whether `/metrics` is served.
-    pub metrics: bool,
+    /// Whether `/metrics` is served, and to whom.
+    pub metrics: MetricsPage,
+    /// Whose pages may ask.
+    pub network: Arc<Network>,
     /// Whether new clients should be sent here.
     pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -70,19 +76,29 @@ impl ApiState {
 
 /// Every route of the API, with answers in JSON also where nothing is.
 pub fn router(state: ApiState) -> Router {
-    let state = Arc::new(state);
-    let mut router = Router::new();
+    let mut router = pages::router(state.metrics).merge(pages::document_router());
     for route in operations::routes() {
         router = router.route(&route.path(), methods(route));
     }
-    router = router.merge(pages::router(state.metrics));
-    router
+    with_answers(router, state)
+}
+
+/// What the listener for administration serves: health, readiness and metrics.
+pub fn admin_router(state: ApiState) -> Router {
+    with_answers(pages::router(state.metrics), state)
+}
+
+/// With an answer in JSON also where nothing is, and for pages of the origins that are allowed.
+fn with_answers(router: Router<Arc<ApiState>>, state: ApiState) -> Router {
+    let network = state.network.clone();
+    let router = router
         .method_not_allowed_fallback(async || ApiError::method_not_allowed().respond())
         .fallback(async |request: Request| {
             let path = excerpt(request.uri().path());
             ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
         })
-        .with_state(state)
+        .with_state(Arc::new(state));
+    cors::layer(router, network, |denied| ApiError::new(denied.code(), denied.text().to_owned()).respond())
 }
 
 fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {

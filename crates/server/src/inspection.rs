@@ -109,6 +109,7 @@ impl Fanfare {
             node.writes += traffic.writes;
         }
         node.refused = self.admission.refusals();
+        node.authentications = self.outcomes.by_word();
         node.inbox_waiting = self.inbox_waiting() as u64;
         if let Reply::Counts { users, history_bytes, .. } = self.ask(Request::Counts).await? {
             node.users = users as u64;

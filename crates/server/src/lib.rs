@@ -2,11 +2,14 @@
 //!
 //! In the order a message travels:
 //!
-//! - [`listen`]: accepts, and gives connections to hyper
+//! - [`listen`], [`tls`]: accepts, shakes hands where TLS is spoken, and gives connections to hyper
+//! - [`network`]: whose pages may connect, where a client really is, and how often one address may come
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
+//! - `authority`, [`revocations`]: whose token it is, and whether it still counts
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
+//! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
 
@@ -22,10 +25,15 @@ pub mod inspection;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod network;
 pub mod node;
+pub mod revocations;
 pub mod secrets;
+pub mod tls;
 
+mod admin;
 mod admission;
+mod authority;
 mod connection;
 mod handshake;
 mod inbox;

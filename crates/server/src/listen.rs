@@ -7,22 +7,25 @@ pub(crate) mod socket;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::network::{self, Arrived, Network};
+use crate::tls::Tls;
 use socket::HttpSocket;
 
 /// Connections that may speak HTTP at a time, those that have not become WebSockets yet included. Further ones
@@ -48,7 +51,39 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves a router on a listener, for ever; dropping the future stops accepting.
-pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
+///
+/// `network` is what the node makes of where connections come from; without it none is refused for that.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    handshake: Duration,
+    network: Option<Arc<Network>>,
+) {
+    accept(listener, Service { router, handshake, network, tls: None }).await;
+}
+
+/// The same over TLS. Its handshake has the time that the head of a request has after it.
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    handshake: Duration,
+    network: Option<Arc<Network>>,
+    tls: Tls,
+) {
+    accept(listener, Service { router, handshake, network, tls: Some(tls) }).await;
+}
+
+/// What the connections of a listener are served with.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    /// From a connection to the end of its handshake, and from there to the end of a request's head.
+    handshake: Duration,
+    network: Option<Arc<Network>>,
+    tls: Option<Tls>,
+}
+
+async fn accept(listener: TcpListener, service: Service) {
     let slots = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let mut back_off = BackOff::default();
     loop {
@@ -57,9 +92,17 @@ pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 back_off = BackOff::default();
-                let connection = connection(stream, address, router.clone(), handshake);
+                let answer = service.tls.is_none();
+                if service
+                    .network
+                    .as_ref()
+                    .is_some_and(|network| !network.admits(&stream, address.ip(), answer))
+                {
+                    continue;
+                }
+                let service = service.clone();
                 tokio::spawn(async move {
-                    connection.await;
+                    service.connection(stream, address).await;
                     drop(slot);
                 });
             }
@@ -68,33 +111,62 @@ pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
     }
 }
 
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, handshake: Duration) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(address));
-        let wants_upgrade = request.headers().contains_key(UPGRADE);
-        let answer = router.clone().oneshot(request);
-        async move {
-            let mut response = answer.await?;
-            // Frames sent in the belief that an upgrade succeeded must not be read as another request.
-            if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
+impl Service {
+    async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let mut arrived = Arrived { peer, over_tls: self.tls.is_some(), proxied: false };
+        if let Some(network) = &self.network {
+            let since = Instant::now();
+            if !network.arrive(&mut stream, &mut arrived, self.handshake).await {
+                return;
             }
-            Ok::<_, std::convert::Infallible>(response)
+            self.handshake = network::remaining(self.handshake, since);
         }
-    });
-    let (socket, farewell) = HttpSocket::new(stream);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(handshake)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(socket), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    if let Err(error) = connection.as_mut().await {
-        tracing::debug!(%error, %address, "an HTTP connection ended early");
-        if error.is_timeout() {
-            farewell.too_late();
+        match &self.tls {
+            None => {
+                let (socket, farewell) = HttpSocket::new(stream);
+                self.speak(socket, arrived, || farewell.too_late()).await;
+            }
+            Some(tls) => {
+                let Some(socket) = tls.accept(stream, self.handshake).await else { return };
+                let farewell = socket.farewell();
+                self.speak(socket, arrived, || farewell.too_late()).await;
+            }
+        }
+    }
+
+    /// Speaks HTTP; `too_late` is for a client whose request does not come in time.
+    async fn speak<S>(&self, socket: S, arrived: Arrived, too_late: impl FnOnce())
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(arrived.peer));
+            request.extensions_mut().insert(arrived);
+            let wants_upgrade =
+                request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
+            let answer = self.router.clone().oneshot(request);
+            async move {
+                let mut response = answer.await?;
+                // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
+                if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.handshake)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(socket), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        if let Err(error) = connection.as_mut().await {
+            tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
+            if error.is_timeout() {
+                too_late();
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct NodeMetrics {
     pub closed: BTreeMap<&'static str, u64>,
     /// Handshakes refused since the start, by reason.
     pub refused: BTreeMap<ErrorCode, u64>,
+    /// Tokens that were looked at since the start, by what came of it: `accepted`, or the code of the refusal.
+    pub authentications: BTreeMap<&'static str, u64>,
     /// Messages from clients.
     pub messages_in: u64,
     /// Copies of messages put into outboxes.
@@ -71,6 +73,7 @@ impl Default for NodeMetrics {
             opened: 0,
             closed: BTreeMap::new(),
             refused: BTreeMap::new(),
+            authentications: BTreeMap::new(),
             messages_in: 0,
             messages_out: 0,
             bytes_in: 0,
@@ -98,6 +101,7 @@ impl NodeMetrics {
         add_counts(&mut self.connections, &other.connections);
         add_counts(&mut self.closed, &other.closed);
         add_counts(&mut self.refused, &other.refused);
+        add_counts(&mut self.authentications, &other.authentications);
         add_counts(&mut self.errors, &other.errors);
         self.opened += other.opened;
         self.messages_in += other.messages_in;

@@ -6,21 +6,31 @@ use std::sync::Arc;
 
 use subtle::{Choice, ConstantTimeEq as _};
 
-pub use key_file::{KeyFile, KeyFileError};
+pub use key_file::{KeyFile, KeyFileError, KeyKind};
 
-/// A credential. It has no `Debug`, no `Display` and no `==`: it can be matched, and nothing else.
+/// A credential. It has no `Debug`, no `Display` and no `==`: it can be matched, or handed to what signs with it.
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
     /// Wraps a credential.
     pub fn new(text: &str) -> Self {
-        Self(text.as_bytes().into())
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Wraps a credential that need not be text.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
     }
 
     /// Whether `candidate` is this secret. The time it takes tells whether the lengths differ, and no more.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.ct_eq(candidate).into()
+    }
+
+    /// The credential itself, for what signs and verifies with it.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::stream::Stream;
 use crate::listen::socket::HttpSocket;
+use crate::tls::socket::TlsSocket;
 
 /// Waits for the 101 to be written; gives the stream and what the client sent behind its request. `close` is
 /// how long a peer may take to hang up once we have.
@@ -21,6 +22,13 @@ pub(crate) async fn take(on_upgrade: OnUpgrade, close: Duration) -> io::Result<(
         Ok(parts) => {
             let stream = parts.io.into_inner().into_stream();
             return tcp(stream.ok_or(io::ErrorKind::NotConnected)?, &parts.read_buf);
+        }
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<TlsSocket>>() {
+        Ok(parts) => {
+            let (stream, tls) = parts.io.into_inner().into_parts().ok_or(io::ErrorKind::NotConnected)?;
+            return Ok((Stream::tls(stream.into_std()?, tls)?, parts.read_buf.to_vec()));
         }
         Err(upgraded) => upgraded,
     };

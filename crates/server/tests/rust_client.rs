@@ -9,6 +9,7 @@ use std::time::Duration;
 use fanfare_client::{
     Backoff, Client, Event, HistoryRange, Options, Publication, SubscribeOptions, Subscription,
 };
+use fanfare_core::limits::RateLimits;
 use fanfare_core::namespace::Namespace;
 use fanfare_server::{Fanfare, Node, listen};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,10 +23,11 @@ struct Server {
 
 async fn server() -> Server {
     let namespace = Namespace { history_size: 1000, join_leave: true, ..Namespace::default() };
-    let node = Fanfare::builder().open_user_ids(true).shards(2).namespace("room", namespace).start().unwrap();
+    let builder = Fanfare::builder().open_user_ids(true).shards(2).rate_limits(RateLimits::off());
+    let node = builder.namespace("room", namespace).start().unwrap();
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
     Server { address, _node: node }
 }
 

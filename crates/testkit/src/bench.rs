@@ -9,7 +9,6 @@ use fanfare_core::limits::RateLimits;
 use fanfare_core::memory::Memory;
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
-use fanfare_core::ports::authority::NoAuthority;
 use fanfare_core::ports::broker::{
     Broker, Delivery, Inboxes, Instruction, Reply, ReplyTo, Request, ShardId, Target,
 };
@@ -19,9 +18,11 @@ use fanfare_core::shard::{Census, Settings, Shard};
 use fanfare_protocol::{CloseCode, Command, Rejection, UserId};
 
 use crate::application::ScriptedApplication;
+use crate::authority::{self, ScriptedAuthority};
 use crate::client::Client;
 use crate::inboxes::HeldInboxes;
 use crate::lane::{Epochs, PlainLane, UNIX_BEGIN_MS};
+use crate::script::Words;
 
 /// The letters of the lanes; the last one is terse.
 pub const LANES: [char; 3] = ['a', 'b', 'c'];
@@ -47,6 +48,10 @@ pub struct Setup {
     pub namespaces: Vec<(&'static str, Namespace)>,
     /// The broker's seed.
     pub seed: u64,
+    /// Whether connections can authenticate.
+    pub tokens: bool,
+    /// Whether the application decides about subscriptions that the rules leave open.
+    pub application_decides: bool,
 }
 
 impl Default for Setup {
@@ -58,6 +63,8 @@ impl Default for Setup {
             strict: false,
             namespaces: Vec::new(),
             seed: 1,
+            tokens: false,
+            application_decides: false,
         }
     }
 }
@@ -91,6 +98,8 @@ pub struct Bench {
     pub broker: Arc<Memory>,
     /// The application.
     pub application: Arc<ScriptedApplication>,
+    /// The authority.
+    pub authority: Arc<ScriptedAuthority>,
     /// Short names of epochs.
     pub epochs: Epochs,
     /// What the shards and the broker run with.
@@ -115,6 +124,11 @@ impl Bench {
             inboxes.clone(),
         ));
         let application = Arc::new(ScriptedApplication::default());
+        let authority = Arc::new(ScriptedAuthority {
+            tokens: setup.tokens,
+            decides: setup.application_decides,
+            ..ScriptedAuthority::default()
+        });
         let epochs = Epochs::default();
         let shards = (0..setup.shards).map(|shard| {
             let lane = |letter| -> Box<dyn LaneEncoder> {
@@ -128,12 +142,23 @@ impl Bench {
                 lanes,
                 broker.clone(),
                 application.clone(),
-                Arc::new(NoAuthority),
+                authority.clone(),
             )
         });
         let shards: Vec<Shard> = shards.collect();
         let held = vec![false; shards.len()];
-        Self { shards, clients: Vec::new(), broker, application, epochs, settings, inboxes, clock, held }
+        Self {
+            shards,
+            clients: Vec::new(),
+            broker,
+            application,
+            authority,
+            epochs,
+            settings,
+            inboxes,
+            clock,
+            held,
+        }
     }
 
     /// Milliseconds since the bench began.
@@ -247,6 +272,16 @@ impl Bench {
     pub fn answer(&mut self, answer: Answer) {
         let Some(call) = self.application.pop_call() else { panic!("no call is unanswered") };
         self.inboxes.push(call.shard, Delivery::Answer(call.ticket, answer));
+    }
+
+    /// Answers the oldest question to the authority.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub(crate) fn find_out(&mut self, words: &Words<'_>) {
+        let Some(asked) = self.authority.pop() else { panic!("the authority was not asked") };
+        let verdict = authority::verdict(words, &asked.matter, UNIX_BEGIN_MS + self.now_ms());
+        self.inboxes.push(asked.shard, Delivery::Verdict(asked.ticket, verdict));
     }
 
     /// Puts a delivery into a shard's inbox, as a broker would.

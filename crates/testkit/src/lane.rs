@@ -97,13 +97,15 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             let user = user.map_or("-", |user| user.as_str());
             format!("connected{} {} {user}", number(*id), short(*connection))
         }
-        Event::Authenticated { id, user, .. } => {
-            format!("authenticated{} {}", number(*id), user.map_or("-", |user| user.as_str()))
+        Event::Authenticated { id, user, expires_in_ms } => {
+            let expires = expires_in_ms.map_or_else(String::new, |ms| format!(" expires={ms}"));
+            format!("authenticated{} {}{expires}", number(*id), user.map_or("-", |user| user.as_str()))
         }
         Event::Expiring { in_ms } => format!("expiring {in_ms}"),
         Event::Subscribed(subscribed) => describe_subscribed(subscribed, epochs),
-        Event::Unsubscribed { id, topic, reason: _ } => {
-            format!("unsubscribed{} {}", number(*id), topic.as_str())
+        Event::Unsubscribed { id, topic, reason } => {
+            let reason = reason.map_or_else(String::new, |code| format!(" {}", code.as_str()));
+            format!("unsubscribed{} {}{reason}", number(*id), topic.as_str())
         }
         Event::Message(publication) => {
             format!("message {} {}", publication.channel, message(publication, epochs))
@@ -141,7 +143,10 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             format!("users{}{}", number(*id), users.collect::<String>())
         }
         Event::Pong { id } => format!("pong{}", number(*id)),
-        Event::Error(ErrorEvent { id, code, .. }) => format!("error{} {}", number(*id), code.as_str()),
+        Event::Error(ErrorEvent { id, code, retry_after_ms, .. }) => {
+            let after = retry_after_ms.map_or_else(String::new, |ms| format!(" after={ms}"));
+            format!("error{} {}{after}", number(*id), code.as_str())
+        }
         Event::Lagged { channel, dropped } => format!("lagged {channel} {dropped}"),
         Event::Disconnect { code, reconnect_after_ms } => match reconnect_after_ms {
             Some(after) => format!("disconnect {} reconnect={after}", code.number()),

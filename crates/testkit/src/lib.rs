@@ -22,6 +22,7 @@
 //! ```
 
 pub mod application;
+pub mod authority;
 pub mod bench;
 pub mod checker;
 pub mod client;

@@ -10,6 +10,9 @@
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
+//! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA]`
+//! - `authority says USER` with what a credential may say, `authority grants [allow=subscribe+publish] [expires=MS]
+//!   [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
 //!
 //! Lines that begin with `//` are comments.
@@ -17,10 +20,11 @@
 use std::fmt::Write as _;
 
 use fanfare_core::auth::Standing;
-use fanfare_core::ports::broker::{Delivery, Reply, Request, Target};
+use fanfare_core::ports::broker::{Delivery, Instruction, Reply, Request, Target};
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::event::Direct;
 
+use crate::authority;
 use crate::bench::{Bench, LANES, Setup, opening};
 use crate::lane::UNIX_BEGIN_MS;
 use crate::script::{self, Words};
@@ -85,6 +89,8 @@ impl Bench {
             ("open", _) => self.open_scripted(&words),
             ("api", _) => answers = self.api(line.trim_start_matches("api ")),
             ("app", _) => self.app(&words),
+            ("authority", _) => self.find_out(&words),
+            ("revoke", _) => self.revoke(&words),
             ("wait", _) => self.wait(parse(words.word(1))),
             ("skip", _) => self.skip(parse(words.word(1))),
             ("drain", _) => self.shards.iter_mut().for_each(fanfare_core::shard::Shard::drain),
@@ -129,9 +135,12 @@ impl Bench {
         let user = words.option("user").unwrap_or(name);
         let user = words.option("anonymous").is_none().then(|| script::user(user));
         let mut opening = opening(lane, user);
-        if let Some(roles) = words.option("roles") {
-            let roles = roles.split(',').map(Into::into).collect();
-            opening.identity.standing = Some(Box::new(Standing { roles, ..Standing::default() }));
+        let standing = authority::standing(words, UNIX_BEGIN_MS + self.now_ms());
+        opening.identity.standing = (standing != Standing::default()).then(|| Box::new(standing));
+        opening.opened_unix_ms = UNIX_BEGIN_MS + self.now_ms();
+        if words.option("unauthenticated").is_some() {
+            opening.must_authenticate = true;
+            opening.identity.user = None;
         }
         self.open(name, words.number("shard"), opening, words.option("silent").is_some());
     }
@@ -164,6 +173,19 @@ impl Bench {
             "fails" => self.answer(Err((ErrorCode::HandlerFailed, words.word(2).to_owned()))),
             other => panic!("an application cannot do this: {other}"),
         }
+    }
+
+    fn revoke(&mut self, words: &Words<'_>) {
+        let before_unix_ms = words.option("before").map_or(u64::MAX, parse);
+        let target = match (words.option("token"), words.option("user")) {
+            (Some(id), _) => {
+                self.authority.revoke(id);
+                Target::Tokens(vec![id.into()])
+            }
+            (_, Some(user)) => Target::Users(vec![script::user(user)]),
+            _ => panic!("nothing to revoke"),
+        };
+        self.ask(Request::Instruct(target, Instruction::Revoke { before_unix_ms }));
     }
 
     fn api(&mut self, line: &str) -> Vec<String> {

@@ -6,7 +6,7 @@
 //!   `presence CHANNEL`, `history CHANNEL`, `request METHOD DATA`, `status WORD`, `users NAME…`, `ping`, `pong`,
 //!   `disconnect`, `custom KIND DATA`, `auth TOKEN`, `garbage`
 //! - `#1` anywhere is the request's id; other options are `recover=A.3`, `history=5`, `filter=tag:a|b,other:c`,
-//!   `info=X`, `presence`, `echo`, `idem=KEY`, `tag=name:value`, `key=K`, `counts`, `since=A.3`, `limit=2`, `reverse`
+//!   `info=X`, `presence`, `token=T`, `echo`, `idem=KEY`, `tag=name:value`, `key=K`, `counts`, `since=A.3`, `limit=2`, `reverse`
 //!
 //! A topic with `*` or `>` in it is a pattern. Everything else is described where it is run: [`crate::run`].
 
@@ -32,7 +32,7 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 6] = ["presence", "echo", "counts", "reverse", "silent", "anonymous"];
+const FLAGS: [&str; 7] = ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous"];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.
@@ -190,7 +190,7 @@ pub fn command(line: &str, epochs: &Epochs) -> Result<Command, Rejection> {
 
 fn subscribe_options(words: &Words<'_>, epochs: &Epochs) -> SubscribeOptions {
     SubscribeOptions {
-        token: None,
+        token: words.option("token").map(Secret::new),
         recover: words.position("recover", epochs),
         history: words.number("history"),
         filter: words.option("filter").map(|text| Box::new(filter(text))),

@@ -42,6 +42,7 @@ const TABLE: &[Row] = &[
     row("fanfare-testkit", &["fanfare-wire", "fanfare-protocol", "fanfare-core", "fanfare-client"], None),
     row("fanfare-sim", &["fanfare-protocol", "fanfare-core", "fanfare-testkit"], None),
     row("fanfare-bench", &["fanfare-wire", "fanfare-protocol", "fanfare-client"], None),
+    row("fanfare-attack", &["fanfare-wire"], None),
     row(
         "fanfare-server",
         &[

@@ -3,7 +3,7 @@
 use fanfare_protocol::UserId;
 use fanfare_protocol::command::Topic;
 
-use super::{Access, Identity, Operation, Rules};
+use super::{Access, Grant, Identity, Operation, Rules};
 
 /// Why something is not allowed: the rule that would have to admit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +51,15 @@ impl Denial {
     }
 }
 
-/// Whether a connection may carry out an operation on all that a topic stands for.
+/// Whether a connection may carry out an operation on all that a topic stands for. `given` are grants that it was given
+/// beside those of its credential; `is_member` is whether it is subscribed to the topic.
 ///
 /// # Errors
 /// With the rule that stands against it.
 pub fn decide(
     rules: &Rules,
     identity: &Identity,
+    given: &[Grant],
     operation: Operation,
     topic: &Topic,
     is_member: bool,
@@ -68,7 +70,7 @@ pub fn decide(
     if *rule == Access::Nobody {
         return denied(Needs::Backend);
     }
-    if identity.grants().iter().any(|grant| grant.allows(operation, topic)) {
+    if identity.grants().iter().chain(given).any(|grant| grant.allows(operation, topic)) {
         return Ok(());
     }
     // A name only narrows: otherwise who invents one could open a namespace with it.

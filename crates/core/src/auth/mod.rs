@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use fanfare_protocol::{Payload, UserId};
 
-pub use decision::{Denial, decide};
+pub use decision::{Denial, Needs, decide};
 pub use grant::{Grant, Operation, Operations, Scope};
 pub use rules::{Access, Privacy, Rules};
 

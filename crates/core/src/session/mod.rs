@@ -2,11 +2,15 @@
 //!
 //! What a session does with each command is a file of its own, all of them `impl Shard`:
 //!
+//! - [`authenticate`]: who is there, and who no longer
+//! - [`authorise`]: what they may do
 //! - [`subscribe`]: subscribe, unsubscribe, and what their replies do
 //! - [`publish`]: message and publish
 //! - [`query`]: presence, history, users, status
 //! - [`request`]: calls of the application's handlers
 
+mod authenticate;
+mod authorise;
 mod publish;
 mod query;
 mod request;
@@ -19,9 +23,11 @@ use std::net::IpAddr;
 use fanfare_protocol::{ChannelName, CloseCode, ConnectionId, UserId};
 use smallvec::SmallVec;
 
-use crate::auth::Identity;
+use crate::auth::{Grant, Identity};
 use crate::outbox::Outbox;
+use crate::ports::application::Peer;
 use crate::ports::lane::Lane;
+use crate::rate::Meter;
 
 /// A session's key in its shard. Keys are used again; a [`ConnectionId`] is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,10 +83,56 @@ pub(crate) struct Subscription {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SubscriptionState {
+    /// The authority was asked whether it is allowed; this is the ticket.
+    Authorising(u32),
     /// The broker was asked; this is the ticket.
     Asked(u32),
     /// A member, with this slot.
     Member(u32),
+}
+
+/// Grants beside those of the credential; boxed because hardly any session has some.
+#[derive(Debug, Default)]
+pub(crate) struct Given(Option<Box<GivenGrants>>);
+
+type GivenGrants = SmallVec<[Grant; 1]>;
+
+impl Given {
+    pub(crate) fn grants(&self) -> &[Grant] {
+        self.0.as_deref().map_or(&[], |grants| grants)
+    }
+
+    /// Adds one, in place of an older one for the same topic.
+    pub(crate) fn add(&mut self, grant: Grant) {
+        let grants = self.0.get_or_insert_default();
+        grants.retain(|older| older.scope != grant.scope);
+        grants.push(grant);
+    }
+
+    /// Keeps those for which it is true; whether any had to go.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Grant) -> bool) -> bool {
+        let Some(grants) = &mut self.0 else { return false };
+        let before = grants.len();
+        grants.retain(|grant| keep(grant));
+        let gone = grants.len() < before;
+        if grants.is_empty() {
+            self.0 = None;
+        }
+        gone
+    }
+}
+
+/// Whether it is known who a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authentication {
+    /// As far as it has to be.
+    Done,
+    /// The first message has to say so.
+    Awaited,
+    /// It has; nothing else is taken until the authority has answered.
+    Verifying,
+    /// A newer token is being looked at; until then the old one holds.
+    Refreshing,
 }
 
 /// One connection's state.
@@ -90,6 +142,15 @@ pub struct Session {
     pub(crate) id: ConnectionId,
     pub(crate) opening: Opening,
     pub(crate) phase: Phase,
+    pub(crate) authentication: Authentication,
+    /// What it may do beyond its credential: by subscription tokens, by the application, by the backend.
+    pub(crate) given: Given,
+    /// When the next thing expires that is looked at, in the shard's time; never is the end of time.
+    pub(crate) expiry_due_ms: u64,
+    /// Whether it was told that its token is about to expire.
+    pub(crate) warned: bool,
+    /// What it has asked for lately.
+    pub(crate) meter: Meter,
     pub(crate) subscriptions: SmallVec<[Subscription; 1]>,
     pub(crate) outbox: Outbox,
     /// When anything was last heard from the peer.
@@ -120,10 +181,19 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(id: ConnectionId, opening: Opening, now_ms: u64) -> Self {
+        let authentication = match opening.must_authenticate {
+            true => Authentication::Awaited,
+            false => Authentication::Done,
+        };
         Self {
             id,
             opening,
             phase: Phase::Open,
+            authentication,
+            given: Given::default(),
+            expiry_due_ms: u64::MAX,
+            warned: false,
+            meter: Meter::default(),
             subscriptions: SmallVec::new(),
             outbox: Outbox::default(),
             heard_ms: now_ms,
@@ -149,6 +219,23 @@ impl Session {
     /// What was known of it when it opened.
     pub fn opening(&self) -> &Opening {
         &self.opening
+    }
+
+    /// Whether it has said who it is, as far as it has to.
+    pub fn is_authenticated(&self) -> bool {
+        matches!(self.authentication, Authentication::Done | Authentication::Refreshing)
+    }
+
+    /// Whether it came with, or was given something by, a token with one of these ids.
+    pub(crate) fn holds_token(&self, ids: &[Box<str>]) -> bool {
+        let own = self.opening.identity.standing.iter().filter_map(|standing| standing.token_id.as_ref());
+        let given = self.given.grants().iter().filter_map(|grant| grant.token_id.as_ref());
+        own.chain(given).any(|id| ids.contains(id))
+    }
+
+    /// Who it is, for the application.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { connection: self.id, user: self.opening.identity.user.clone() }
     }
 
     /// How many subscriptions it has.

@@ -1,9 +1,11 @@
 //! Publishing by clients.
 
+use fanfare_protocol::command::Topic;
 use fanfare_protocol::publication::Labels;
 use fanfare_protocol::{ChannelName, ErrorCode, Payload, RequestId};
 
 use super::SessionKey;
+use crate::auth::Operation;
 use crate::ports::broker::{Publish, ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
@@ -28,9 +30,12 @@ impl Shard {
         let Some(namespace) = self.settings.namespaces.get(message.channel.namespace()).cloned() else {
             return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace);
         };
-        if namespace.rules.publish == crate::auth::Access::Nobody {
-            let text = "clients may not publish in this namespace";
-            return self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
+        let topic = Topic::Channel(message.channel.clone());
+        if let Err(denial) = self.allowed(key, &namespace.rules, Operation::Publish, &topic) {
+            return self.deny(key, id.as_ref(), denial);
+        }
+        if namespace.data_bytes_max > 0 && message.data.bytes().len() > namespace.data_bytes_max {
+            return self.fail(key, id.as_ref(), ErrorCode::DataTooLarge);
         }
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let publish = Publish {

@@ -1,9 +1,10 @@
 //! Questions: presence, history, users, status.
 
-use fanfare_protocol::command::{HistoryRange, Status};
+use fanfare_protocol::command::{HistoryRange, Status, Topic};
 use fanfare_protocol::{ChannelName, ErrorCode, RequestId, UserId};
 
 use super::SessionKey;
+use crate::auth::Operation;
 use crate::ports::broker::{ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
@@ -15,12 +16,15 @@ impl Shard {
         channel: ChannelName,
         counts_only: bool,
     ) {
-        match self.settings.namespaces.get(channel.namespace()) {
-            None => return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace),
-            Some(namespace) if !namespace.presence => {
-                return self.fail(key, id.as_ref(), ErrorCode::PresenceDisabled);
-            }
-            Some(_) => {}
+        let Some(namespace) = self.settings.namespaces.get(channel.namespace()).cloned() else {
+            return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace);
+        };
+        let topic = Topic::Channel(channel.clone());
+        if let Err(denial) = self.allowed(key, &namespace.rules, Operation::Presence, &topic) {
+            return self.deny(key, id.as_ref(), denial);
+        }
+        if !namespace.presence {
+            return self.fail(key, id.as_ref(), ErrorCode::PresenceDisabled);
         }
         let ticket = self.ask(key, id, Question::Presence { channel: channel.clone() });
         self.broker.submit(Request::Presence { channel, counts_only }, ReplyTo::Shard(self.id, ticket));
@@ -33,12 +37,15 @@ impl Shard {
         channel: ChannelName,
         range: HistoryRange,
     ) {
-        match self.settings.namespaces.get(channel.namespace()) {
-            None => return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace),
-            Some(namespace) if namespace.history_size == 0 => {
-                return self.fail(key, id.as_ref(), ErrorCode::HistoryDisabled);
-            }
-            Some(_) => {}
+        let Some(namespace) = self.settings.namespaces.get(channel.namespace()).cloned() else {
+            return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace);
+        };
+        let topic = Topic::Channel(channel.clone());
+        if let Err(denial) = self.allowed(key, &namespace.rules, Operation::History, &topic) {
+            return self.deny(key, id.as_ref(), denial);
+        }
+        if namespace.history_size == 0 {
+            return self.fail(key, id.as_ref(), ErrorCode::HistoryDisabled);
         }
         let ticket = self.ask(key, id, Question::History { channel: channel.clone() });
         self.broker.submit(Request::History { channel, range }, ReplyTo::Shard(self.id, ticket));

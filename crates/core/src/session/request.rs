@@ -4,7 +4,7 @@ use fanfare_protocol::dialect::excerpt;
 use fanfare_protocol::{ErrorCode, Event, Payload, RequestId};
 
 use super::SessionKey;
-use crate::ports::application::{Answer, Call, CallTarget, Peer};
+use crate::ports::application::{Answer, Call, CallTarget};
 use crate::shard::{Question, Shard};
 
 impl Shard {
@@ -36,7 +36,7 @@ impl Shard {
             return self.fail(key, id.as_ref(), ErrorCode::TooManyRequestsInFlight);
         }
         session.calls_in_flight += 1;
-        let peer = Peer { connection: session.id, user: session.opening.identity.user.clone() };
+        let peer = session.peer();
         let ticket = self.ask(key, id, Question::Call);
         self.application.call(Call { shard: self.id, ticket, peer, target, data });
     }

@@ -1,13 +1,17 @@
 //! Subscribing and unsubscribing.
 
+use std::sync::Arc;
+
 use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::event::Subscribed;
 use fanfare_protocol::{ErrorCode, Event, RequestId};
 
 use super::{SessionKey, Subscription, SubscriptionState};
+use crate::auth::Operation;
 use crate::channel::Member;
+use crate::namespace::Namespace;
 use crate::ports::broker::{self, Reply, ReplyTo, Request, Subscribe};
-use crate::shard::{Question, Shard};
+use crate::shard::{Joining, Question, Shard};
 
 impl Shard {
     pub(crate) fn subscribe(
@@ -15,39 +19,97 @@ impl Shard {
         key: SessionKey,
         id: Option<RequestId>,
         topic: &Topic,
-        mut options: SubscribeOptions,
+        options: SubscribeOptions,
     ) {
-        let namespace = match topic {
-            Topic::Channel(channel) => channel.namespace(),
-            Topic::Pattern(pattern) => pattern.namespace(),
-        };
-        let Some(namespace) = self.settings.namespaces.get(namespace).cloned() else {
+        self.subscribe_as(key, id, topic, options, false);
+    }
+
+    /// The same; what the backend asks for needs no permission.
+    pub(crate) fn subscribe_as(
+        &mut self,
+        key: SessionKey,
+        id: Option<RequestId>,
+        topic: &Topic,
+        options: SubscribeOptions,
+        by_backend: bool,
+    ) {
+        let Some(namespace) = self.settings.namespaces.get(topic.namespace()).cloned() else {
             return self.fail(key, id.as_ref(), ErrorCode::UnknownNamespace);
         };
         if matches!(topic, Topic::Pattern(_)) {
             if !namespace.patterns {
-                return self.fail(key, id.as_ref(), ErrorCode::PermissionDenied);
+                let text = "clients may not subscribe by pattern in this namespace";
+                return self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
             }
             if options.recover.is_some() || options.history > 0 || options.presence {
                 let text = "a pattern has no history and no presence of its own";
                 return self.fail_with(key, id.as_ref(), ErrorCode::InvalidField, text);
             }
         }
+        if self.is_subscribed(key, topic) {
+            return match options.token {
+                Some(token) => self.renew(key, id, topic, token),
+                None => self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed),
+            };
+        }
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         if session.subscriptions.len() >= self.settings.limits.subscriptions_per_connection_max {
             return self.fail(key, id.as_ref(), ErrorCode::SubscriptionLimit);
         }
+        let allowed = match by_backend {
+            true => Ok(()),
+            false => self.allowed(key, &namespace.rules, Operation::Subscribe, topic),
+        };
+        match allowed {
+            Ok(()) => self.join(key, id, topic, options, namespace),
+            Err(denial) if denial.can_be_granted() && self.can_ask(&options) => {
+                self.authorise(key, id, topic, Box::new(options), &namespace);
+            }
+            Err(denial) => self.deny(key, id.as_ref(), denial),
+        }
+    }
+
+    /// Whether somebody could allow a subscription that the rules leave open.
+    fn can_ask(&self, options: &SubscribeOptions) -> bool {
+        match options.token {
+            Some(_) => self.authority.takes_tokens(),
+            None => self.authority.decides_subscriptions(),
+        }
+    }
+
+    /// Asks the broker for what is allowed. Whoever subscribes is as good as a member for what it asks along with it.
+    fn join(
+        &mut self,
+        key: SessionKey,
+        id: Option<RequestId>,
+        topic: &Topic,
+        mut options: SubscribeOptions,
+        namespace: Arc<Namespace>,
+    ) {
+        let may = |operation| self.allowed_as(key, &namespace.rules, operation, topic, true);
+        if options.presence
+            && let Err(denial) = may(Operation::Presence)
+        {
+            return self.deny(key, id.as_ref(), denial);
+        }
+        let history = may(Operation::History);
+        if options.history > 0
+            && let Err(denial) = history
+        {
+            return self.deny(key, id.as_ref(), denial);
+        }
+        // Who may not see the past cannot recover; a failed recovery is something that every client has to expect.
+        let recovery_refused = history.is_err() && options.recover.take().is_some();
         let channel = self.channel_entry(topic, &namespace);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
-        if session.subscriptions.iter().any(|subscription| subscription.channel == channel) {
-            return self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed);
-        }
+        let own_info =
+            || session.opening.identity.standing.as_ref().and_then(|standing| standing.info.clone());
         let request = match topic {
             Topic::Channel(name) => Request::Subscribe(Subscribe {
                 shard: self.id,
                 channel: name.clone(),
                 member: session.member_name(),
-                info: options.info.take(),
+                info: options.info.take().or_else(own_info),
                 recover: options.recover,
                 history: options.history.max(namespace.replay_on_subscribe),
                 presence: options.presence && namespace.presence,
@@ -55,13 +117,18 @@ impl Shard {
             }),
             Topic::Pattern(pattern) => Request::Listen(self.id, pattern.clone()),
         };
-        let ticket = self.ask(key, id, Question::Subscribe { channel, filter: options.filter });
-        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
-        session
-            .subscriptions
-            .push(Subscription { channel, state: SubscriptionState::Asked(ticket.0 as u32) });
-        self.channels[channel as usize].pending += 1;
+        let joining = Joining { channel, filter: options.filter, recovery_refused };
+        let ticket = self.ask(key, id, Question::Subscribe(joining));
+        let state = SubscriptionState::Asked(ticket.0 as u32);
+        self.begin_subscription(key, Subscription { channel, state });
         self.broker.submit(request, ReplyTo::Shard(self.id, ticket));
+    }
+
+    /// Notes a subscription that is not decided yet, and keeps its channel's entry.
+    pub(crate) fn begin_subscription(&mut self, key: SessionKey, subscription: Subscription) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        session.subscriptions.push(subscription);
+        self.channels[subscription.channel as usize].pending += 1;
     }
 
     /// The broker's answer: from this very place in the channel's order on, the session is a member.
@@ -70,10 +137,10 @@ impl Shard {
         key: SessionKey,
         id: Option<&RequestId>,
         ticket: u32,
-        channel: u32,
-        filter: Option<Box<fanfare_protocol::publication::Filter>>,
+        asked: Joining,
         reply: Reply,
     ) {
+        let Joining { channel, filter, recovery_refused } = asked;
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let asked = SubscriptionState::Asked(ticket);
         let Some(index) = session.subscriptions.iter().position(|s| s.state == asked) else {
@@ -90,6 +157,9 @@ impl Shard {
                 if !self.takes_replay(key, &outcome.replay) {
                     outcome.replay = Vec::new();
                     outcome.recovered = outcome.recovered.map(|_| false);
+                }
+                if recovery_refused {
+                    outcome.recovered = Some(false);
                 }
                 Some(*outcome)
             }
@@ -143,12 +213,38 @@ impl Shard {
         self.send(key, &Event::Unsubscribed { id, topic, reason: None });
     }
 
+    /// Ends a subscription that is no longer allowed, and says why.
+    pub(crate) fn end_subscription(&mut self, key: SessionKey, topic: &Topic, reason: ErrorCode) {
+        let channel = self.find_channel(topic);
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        let index = session.subscriptions.iter().position(|s| Some(s.channel) == channel);
+        let Some(index) = index else { return };
+        let subscription = session.subscriptions.swap_remove(index);
+        self.leave(key, subscription, true);
+        self.send(key, &Event::Unsubscribed { id: None, topic, reason: Some(reason) });
+    }
+
+    /// Whether the session has, or has asked for, a subscription to the topic.
+    pub(crate) fn is_subscribed(&self, key: SessionKey, topic: &Topic) -> bool {
+        let channel = self.find_channel(topic);
+        self.session(key).is_some_and(|session| {
+            channel.is_some_and(|channel| session.subscriptions.iter().any(|s| s.channel == channel))
+        })
+    }
+
     /// Takes the session out of a channel. The subscription is no longer in the session's list.
     pub(crate) fn leave(&mut self, key: SessionKey, subscription: Subscription, deliberate: bool) {
+        let channel = subscription.channel;
+        let topic = self.channels[channel as usize].topic.clone();
+        self.forget_grant(key, &topic);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let member = session.member_name();
-        let channel = subscription.channel;
         match subscription.state {
+            SubscriptionState::Authorising(_) => {
+                // The broker has not heard of it.
+                self.channels[channel as usize].pending -= 1;
+                return self.drop_channel_if_unused(channel);
+            }
             SubscriptionState::Asked(_) => self.channels[channel as usize].pending -= 1,
             SubscriptionState::Member(slot) => {
                 // What was published before the leave is still for the member.
@@ -163,11 +259,9 @@ impl Shard {
                 }
             }
         }
-        let request = match &self.channels[channel as usize].topic {
-            Topic::Channel(name) => {
-                Request::Unsubscribe { shard: self.id, channel: name.clone(), member, deliberate }
-            }
-            Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern.clone()),
+        let request = match topic {
+            Topic::Channel(channel) => Request::Unsubscribe { shard: self.id, channel, member, deliberate },
+            Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern),
         };
         self.broker.submit(request, ReplyTo::Nobody);
         self.drop_channel_if_unused(channel);

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use fanfare_protocol::command::{SubscribeOptions, Topic};
-use fanfare_protocol::{CloseCode, ErrorCode, Event, Publication};
+use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Event, Publication};
 
 use super::{Asking, Question, Shard};
+use crate::auth::{Grant, Operation, Operations, Scope};
+use crate::ports::authority::Verdict;
 use crate::ports::broker::{Delivery, Instruction, Reply, Target, Ticket};
-use crate::session::{Phase, SessionKey};
+use crate::session::{Phase, Session, SessionKey};
 
 impl Shard {
     /// Takes one delivery. `unix_ms` is the wall clock's time, for measuring delays.
     pub fn deliver(&mut self, delivery: Delivery, unix_ms: u64) {
+        self.set_unix(unix_ms);
         match delivery {
             Delivery::Publication(publication) => self.published(&publication, unix_ms),
             Delivery::Presence { channel, member, joined } => {
@@ -25,7 +28,9 @@ impl Shard {
                 }
             }
             Delivery::Direct(target, message) => {
-                let keys = self.keys_of(&target);
+                let mut keys = self.keys_of(&target);
+                // Who has not said who it is yet is nobody, not somebody like everyone.
+                keys.retain(|key| self.sessions[*key as usize].is_authenticated());
                 self.give_to(&keys, &Event::Direct(&message));
             }
             Delivery::Instruct(target, instruction) => self.instruct(&target, &instruction),
@@ -38,7 +43,7 @@ impl Shard {
                     self.finish_if_answered(asking.key);
                 }
             }
-            Delivery::Verdict(..) => {}
+            Delivery::Verdict(ticket, verdict) => self.judged(ticket, verdict),
             Delivery::Lost(channel) => self.lost(&channel),
             Delivery::Inspect(look) => look(self),
         }
@@ -49,7 +54,9 @@ impl Shard {
         self.counters.delayed(unix_ms.saturating_sub(publication.timestamp_ms));
         let mut keys = smallvec::SmallVec::<[u32; 4]>::new();
         keys.extend(self.by_name.get(&publication.channel).copied());
-        self.by_pattern.for_each_match(publication.channel.as_str(), |key| keys.push(*key));
+        if !self.by_pattern.is_empty() && !self.is_restricted(&publication.channel) {
+            self.by_pattern.for_each_match(publication.channel.as_str(), |key| keys.push(*key));
+        }
         for key in keys {
             let channel = &mut self.channels[key as usize];
             if channel.members.is_empty() {
@@ -58,6 +65,33 @@ impl Shard {
             self.waiting_bytes += channel.enqueue(publication, &mut self.lanes);
             self.schedule(key);
         }
+    }
+
+    /// Whether a channel is private or bound to users: nobody hears of it by a pattern.
+    fn is_restricted(&self, channel: &ChannelName) -> bool {
+        let namespace = self.settings.namespaces.get(channel.namespace());
+        namespace.is_some_and(|namespace| namespace.rules.privacy.is_restricted(channel.as_str()))
+    }
+
+    fn judged(&mut self, ticket: Ticket, verdict: Verdict) {
+        let Some(asking) = self.take_question(ticket) else { return };
+        if !self.is_current(&asking) {
+            return;
+        }
+        let Asking { key, id, question, .. } = asking;
+        if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+            session.broker_in_flight = session.broker_in_flight.saturating_sub(1);
+        }
+        match question {
+            Question::Authenticate => self.authenticated(key, id.as_ref(), verdict),
+            Question::Authorise { topic, options } => {
+                self.authorised(key, id, ticket.0 as u32, &topic, *options, verdict);
+            }
+            Question::Renew { topic } => self.renewed(key, id.as_ref(), &topic, verdict),
+            // An authority that answers what it was not asked is defective.
+            _ => self.fail(key, id.as_ref(), ErrorCode::Internal),
+        }
+        self.finish_if_answered(key);
     }
 
     fn take_question(&mut self, ticket: Ticket) -> Option<Asking> {
@@ -80,8 +114,8 @@ impl Shard {
             session.broker_in_flight = session.broker_in_flight.saturating_sub(1);
         }
         match (question, reply) {
-            (Question::Subscribe { channel, filter }, reply) => {
-                self.subscribed(key, id, ticket.0 as u32, channel, filter, reply);
+            (Question::Subscribe(joining), reply) => {
+                self.subscribed(key, id, ticket.0 as u32, joining, reply);
             }
             (_, Reply::Failed(code)) => self.fail(key, id, code),
             (Question::Publish { acknowledge: false }, Reply::Published { .. }) => {}
@@ -131,7 +165,12 @@ impl Shard {
                 .map(|(key, _)| key as u32)
                 .collect(),
             Target::Connection(id) => self.key_of(*id).into_iter().collect(),
-            Target::Tokens(_) => Vec::new(),
+            Target::Tokens(ids) => self
+                .sessions
+                .iter()
+                .filter(|(_, session)| session.holds_token(ids))
+                .map(|(key, _)| key as u32)
+                .collect(),
         }
     }
 
@@ -143,24 +182,55 @@ impl Shard {
             }
             match instruction {
                 Instruction::Subscribe(topic) if !self.is_subscribed(key, topic) => {
-                    self.subscribe(key, None, topic, SubscribeOptions::default());
+                    self.subscribe_for_the_backend(key, topic);
                 }
                 Instruction::Unsubscribe(topic) if self.is_subscribed(key, topic) => {
                     self.unsubscribe(key, None, topic);
                 }
                 Instruction::Disconnect(code) => self.close(key, *code, None),
-                Instruction::Revoke { .. } => {}
+                Instruction::Revoke { before_unix_ms } => self.revoke(key, target, *before_unix_ms),
                 // Already as it is meant to be.
                 Instruction::Subscribe(_) | Instruction::Unsubscribe(_) => {}
             }
         }
     }
 
-    fn is_subscribed(&self, key: SessionKey, topic: &Topic) -> bool {
-        let channel = self.find_channel(topic);
-        self.session(key).is_some_and(|session| {
-            channel.is_some_and(|channel| session.subscriptions.iter().any(|s| s.channel == channel))
-        })
+    /// What the backend begins needs no rule, and is not ended by one.
+    fn subscribe_for_the_backend(&mut self, key: SessionKey, topic: &Topic) {
+        if !self.session(key).is_some_and(Session::is_authenticated) {
+            return;
+        }
+        let scope = match topic {
+            Topic::Channel(channel) => Scope::Channel(channel.clone()),
+            Topic::Pattern(pattern) => Scope::Pattern(pattern.clone()),
+        };
+        self.grant(key, Grant::new(scope, Operations::NONE.with(Operation::Subscribe)));
+        self.subscribe_as(key, None, topic, SubscribeOptions::default(), true);
+        if !self.is_subscribed(key, topic) {
+            self.forget_grant(key, topic);
+        }
+    }
+
+    /// Takes back what came with a credential that was revoked.
+    fn revoke(&mut self, key: SessionKey, target: &Target, before_unix_ms: u64) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        let standing = session.opening.identity.standing.as_deref();
+        let own = match target {
+            Target::Tokens(ids) => {
+                let id = standing.and_then(|standing| standing.token_id.as_ref());
+                id.is_some_and(|id| ids.contains(id))
+            }
+            _ => standing
+                .and_then(|standing| standing.issued_unix_ms)
+                .is_none_or(|issued| issued < before_unix_ms),
+        };
+        if own {
+            return self.expel(key, ErrorCode::TokenRevoked);
+        }
+        if let Target::Tokens(ids) = target {
+            session.given.retain(|grant| grant.token_id.as_ref().is_none_or(|id| !ids.contains(id)));
+            self.end_subscriptions_no_longer_allowed(key, ErrorCode::TokenRevoked);
+        }
     }
 
     /// Members of a channel whose continuity is lost must come back and recover, or learn that they cannot.

@@ -201,6 +201,10 @@ impl Shard {
         if session.phase != Phase::Open || session.blocked_since_ms.is_some() {
             return;
         }
+        if !self.spend_on_ping(key) {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         self.scratch.clear();
         if let Some(lane) = self.lanes.get(session.opening.lane) {
             lane.pong(payload, &mut self.scratch);

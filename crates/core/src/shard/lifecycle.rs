@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use fanfare_protocol::{CloseCode, ConnectionId, Event};
+use fanfare_protocol::{CloseCode, ConnectionId, ErrorCode, Event};
 
 use super::Shard;
 use super::fanout::put;
+use crate::auth::Identity;
 use crate::outbox::Chunk;
 use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
-use crate::session::{Ending, Opening, Phase, Session, SessionKey};
+use crate::session::{Authentication, Ending, Opening, Phase, Session, SessionKey};
 use crate::timers::{Timer, TimerKind};
 
 /// Pings are due on this grid, so that those of many connections are written in one go.
@@ -32,11 +33,11 @@ impl Shard {
     pub fn open(&mut self, opening: Opening) -> SessionKey {
         let id = self.next_id(self.sessions.vacant_key());
         self.counters.opened += 1;
+        self.set_unix(opening.opened_unix_ms);
         let user = opening.identity.user.clone();
         let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
         if let Some(user) = user {
-            self.by_user.entry(user.clone()).or_default().push(key.0);
-            self.broker.submit(Request::UserOpened(user), ReplyTo::Nobody);
+            self.enter_user(key, user);
         }
         let interval_ms = u64::from(self.settings.deadlines.ping_interval_ms);
         // Spread by the serial, so that a storm of connections does not become a storm of pings.
@@ -45,7 +46,23 @@ impl Shard {
         if self.draining {
             self.after(key, TimerKind::Drain, 0);
         }
+        self.begin_authentication(key);
         key
+    }
+
+    /// What was verified before the handshake may have been revoked since; what was not has a deadline.
+    fn begin_authentication(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let Identity { user, standing, .. } = &session.opening.identity;
+        let revoked = |standing| self.authority.is_revoked(user.as_ref(), standing);
+        if session.opening.must_authenticate {
+            let deadline_ms = u64::from(self.settings.deadlines.authentication_ms);
+            self.after(key, TimerKind::Authentication, deadline_ms);
+        } else if standing.as_deref().is_some_and(revoked) {
+            self.expel(key, ErrorCode::TokenRevoked);
+        } else {
+            self.watch_expiry(key);
+        }
     }
 
     /// The shard in the upper byte, then a count, then the session's key: so that the session of an id is
@@ -331,6 +348,12 @@ impl Shard {
                 let (since_ms, allowed_ms) = (session.unfinished_since_ms, deadlines.unfinished_message_ms);
                 self.overdue(key, kind, since_ms, allowed_ms, CloseCode::MessageTimeout);
             }
+            // Who is being verified has said it in time.
+            TimerKind::Authentication if session.authentication == Authentication::Awaited => {
+                self.expel(key, ErrorCode::AuthenticationRequired);
+            }
+            TimerKind::Authentication => {}
+            TimerKind::Expiry => self.expire(key),
             TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
         }
     }

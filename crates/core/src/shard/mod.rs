@@ -5,21 +5,25 @@
 //! writes the outboxes it names ([`Shard::next_flush`]). The same inputs always give the same outputs.
 //!
 //! - [`lifecycle`]: opening, hearing, closing, deadlines
+//! - [`expiry`]: the end of what was given for a time
+//! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`fanout`]: from a channel's batch to its members' outboxes
 
 mod census;
 mod counters;
 mod delivery;
+mod expiry;
 mod fanout;
 mod lanes;
 mod lifecycle;
+mod toll;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fanfare_protocol::command::Topic;
+use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::event::{ClientBounds, ErrorEvent};
 use fanfare_protocol::publication::Filter;
 use fanfare_protocol::{ChannelName, Command, ErrorCode, Event, Publication, Rejection, RequestId, UserId};
@@ -35,8 +39,7 @@ use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
 use crate::ports::broker::{Broker, ShardId, Ticket};
-use crate::session::ClientMessage;
-use crate::session::{Phase, Session, SessionKey};
+use crate::session::{Authentication, ClientMessage, Phase, Session, SessionKey};
 use crate::timers::Timers;
 pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
@@ -72,7 +75,7 @@ pub struct Shard {
     pub(crate) channels: Slab<Channel>,
     by_name: HashMap<ChannelName, u32>,
     by_pattern: PatternIndex<u32>,
-    by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
+    pub(crate) by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
     questions: Slab<Asking>,
     timers: Timers,
     /// Channels with something to give, small ones first.
@@ -88,6 +91,8 @@ pub struct Shard {
     /// Sessions whose outbox overflowed while it could not be dealt with.
     overflowed: Vec<u32>,
     now_ms: u64,
+    /// The wall clock's time at this shard's time zero, in milliseconds of Unix time.
+    unix_began_ms: u64,
     draining: bool,
     scratch: Vec<u8>,
     pub(crate) counters: Counters,
@@ -104,13 +109,26 @@ struct Asking {
 
 #[derive(Debug)]
 pub(crate) enum Question {
-    Subscribe { channel: u32, filter: Option<Box<Filter>> },
+    Subscribe(Joining),
+    Authenticate,
+    Authorise { topic: Topic, options: Box<SubscribeOptions> },
+    Renew { topic: Topic },
     Publish { acknowledge: bool },
     Presence { channel: ChannelName },
     History { channel: ChannelName },
     Users,
     SetStatus { status: fanfare_protocol::command::Status },
     Call,
+}
+
+/// A subscription that the broker was asked for.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    /// The shard's key of the channel.
+    pub(crate) channel: u32,
+    pub(crate) filter: Option<Box<Filter>>,
+    /// Whether a recovery was asked for that the rules do not allow.
+    pub(crate) recovery_refused: bool,
 }
 
 impl Shard {
@@ -148,6 +166,7 @@ impl Shard {
             bulk: VecDeque::new(),
             overflowed: Vec::new(),
             now_ms: 0,
+            unix_began_ms: 0,
             draining: false,
             scratch: Vec::new(),
             counters: Counters::default(),
@@ -197,7 +216,9 @@ impl Shard {
     /// Whether the session may be given another command now, or has enough of them unanswered.
     pub fn takes_commands(&self, key: SessionKey) -> bool {
         let max = self.settings.limits.requests_in_flight_max;
-        self.sessions.get(key.0 as usize).is_some_and(|session| u32::from(session.broker_in_flight) < max)
+        self.sessions.get(key.0 as usize).is_some_and(|session| {
+            u32::from(session.broker_in_flight) < max && session.authentication != Authentication::Verifying
+        })
     }
 
     /// Whether the session's outbox has room for the answers to another command.
@@ -213,6 +234,9 @@ impl Shard {
         }
         self.counters.messages_in += 1;
         self.finished_message(key);
+        if !self.spend_on(key, &command) {
+            return;
+        }
         let command = match command {
             Ok(command) => command,
             Err(rejection) => {
@@ -222,11 +246,12 @@ impl Shard {
         if asks_the_broker(&command) && !self.takes_commands(key) {
             return self.fail(key, command.id(), ErrorCode::TooManyRequestsInFlight);
         }
+        if self.is_premature(key, &command) {
+            return self.fail(key, command.id(), ErrorCode::AuthenticationRequired);
+        }
         match command {
             Command::Connect { id } => self.connect(key, id.as_ref()),
-            Command::Authenticate { id, token: _ } => {
-                self.fail(key, id.as_ref(), ErrorCode::AuthenticationDisabled);
-            }
+            Command::Authenticate { id, token } => self.authenticate(key, id, token),
             Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
             Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
             Command::Message { channel, data, labels } => {
@@ -252,16 +277,14 @@ impl Shard {
     fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let (connection, user) = (session.id, session.opening.identity.user.clone());
+        let expires_in_ms = self.expires_in_ms(key);
         let limits = &self.settings.limits;
         let bounds = ClientBounds {
             message_bytes_max: limits.message_bytes_max as u32,
             subscriptions_max: limits.subscriptions_per_connection_max as u32,
             ping_interval_ms: self.settings.deadlines.ping_interval_ms,
         };
-        self.send(
-            key,
-            &Event::Connected { id, connection, user: user.as_ref(), expires_in_ms: None, bounds },
-        );
+        self.send(key, &Event::Connected { id, connection, user: user.as_ref(), expires_in_ms, bounds });
     }
 
     /// Notes a question whose answer will come with the ticket.
@@ -379,7 +402,8 @@ impl Shard {
 fn asks_the_broker(command: &Command) -> bool {
     matches!(
         command,
-        Command::Subscribe { .. }
+        Command::Authenticate { .. }
+            | Command::Subscribe { .. }
             | Command::Message { .. }
             | Command::Publish { .. }
             | Command::Presence { .. }

@@ -1,6 +1,6 @@
 //! A message's members into a command.
 
-use fanfare_protocol::command::{HistoryRange, Secret, Status, SubscribeOptions, Topic};
+use fanfare_protocol::command::{HistoryRange, Status, SubscribeOptions, Topic};
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{ChannelName, Command, ErrorCode, Rejection, RequestId};
 
@@ -70,7 +70,7 @@ fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
             Command::Users { id: id.take(), users }
         }
         "auth" => {
-            let token = Secret::new(&fields::required("token", members.token)?);
+            let token = fields::secret("token", members.token)?.ok_or_else(|| Failure::missing("token"))?;
             Command::Authenticate { id: id.take(), token }
         }
         "connect" => Command::Connect { id: id.take() },
@@ -125,7 +125,7 @@ fn topic(members: &Members<'_>) -> Checked<Topic> {
 
 fn subscribe_options(members: &Members<'_>, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
     Ok(SubscribeOptions {
-        token: None,
+        token: fields::secret("token", members.token)?,
         recover: fields::position("recover", members.recover)?,
         history: fields::count("history", members.history)?.unwrap_or(0),
         filter: fields::filter(members.filter, limits)?,

@@ -3,7 +3,7 @@
 use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::{ClientBounds, Direct, ErrorEvent, Member, Members, Subscribed, UserState};
 use fanfare_protocol::publication::Labels;
-use fanfare_protocol::{ConnectionId, Event, Position, Publication, RequestId, UserId};
+use fanfare_protocol::{CloseCode, ErrorCode, Event, Position, Publication, RequestId, UserId};
 
 use super::write;
 
@@ -12,21 +12,25 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     match event {
         Event::Message(publication) => message(out, publication),
         Event::Direct(direct) => self::direct(out, direct),
-        Event::Connected { id, connection, user, bounds, .. } => {
-            connected(out, *id, *connection, *user, *bounds)
+        Event::Connected { id, connection, user, expires_in_ms, bounds } => {
+            open(out, "connected", *id);
+            key(out, "connection");
+            write::plain(out, connection);
+            user_id(out, *user);
+            expires_in(out, *expires_in_ms);
+            client_bounds(out, *bounds);
         }
-        Event::Authenticated { id, user, .. } => {
+        Event::Authenticated { id, user, expires_in_ms } => {
             open(out, "authenticated", *id);
-            if let Some(user) = user {
-                text(out, "user_id", user.as_str());
-            }
+            user_id(out, *user);
+            expires_in(out, *expires_in_ms);
         }
-        Event::Expiring { .. } => open(out, "expiring", None),
+        Event::Expiring { in_ms } => {
+            open(out, "expiring", None);
+            expires_in(out, Some(*in_ms));
+        }
         Event::Subscribed(reply) => subscribed(out, reply),
-        Event::Unsubscribed { id, topic, .. } => {
-            open(out, "unsubscribed", *id);
-            self::topic(out, topic);
-        }
+        Event::Unsubscribed { id, topic, reason } => unsubscribed(out, *id, topic, *reason),
         Event::Published { id, position, duplicate } => published(out, *id, *position, *duplicate),
         Event::Joined { channel, member } => membership(out, "join", channel.as_str(), member),
         Event::Left { channel, member } => membership(out, "leave", channel.as_str(), member),
@@ -64,14 +68,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             key(out, "dropped");
             write::number(out, *dropped);
         }
-        Event::Disconnect { code, reconnect_after_ms } => {
-            open(out, "disconnect", None);
-            key(out, "code");
-            write::number(out, code.number());
-            text(out, "reason", code.text());
-            flag(out, "reconnect", reconnect_after_ms.is_some());
-            retry_after(out, *reconnect_after_ms);
-        }
+        Event::Disconnect { code, reconnect_after_ms } => disconnect(out, *code, *reconnect_after_ms),
     }
     out.push(b'}');
 }
@@ -180,19 +177,20 @@ fn direct(out: &mut Vec<u8>, direct: &Direct) {
     time(out, "timestamp", direct.timestamp_ms);
 }
 
-fn connected(
-    out: &mut Vec<u8>,
-    id: Option<&RequestId>,
-    connection: ConnectionId,
-    user: Option<&UserId>,
-    bounds: ClientBounds,
-) {
-    open(out, "connected", id);
-    key(out, "connection");
-    write::plain(out, connection);
+fn user_id(out: &mut Vec<u8>, user: Option<&UserId>) {
     if let Some(user) = user {
         text(out, "user_id", user.as_str());
     }
+}
+
+fn expires_in(out: &mut Vec<u8>, ms: Option<u64>) {
+    if let Some(ms) = ms {
+        key(out, "expires_in");
+        write::span(out, ms);
+    }
+}
+
+fn client_bounds(out: &mut Vec<u8>, bounds: ClientBounds) {
     write::raw(out, ",\"limits\":{\"message_bytes\":");
     write::number(out, bounds.message_bytes_max);
     count(out, "subscriptions", bounds.subscriptions_max);
@@ -229,6 +227,14 @@ fn subscribed(out: &mut Vec<u8>, reply: &Subscribed<'_>) {
     }
     if let Some(members) = reply.presence {
         self::members(out, members);
+    }
+}
+
+fn unsubscribed(out: &mut Vec<u8>, id: Option<&RequestId>, topic: &Topic, reason: Option<ErrorCode>) {
+    open(out, "unsubscribed", id);
+    self::topic(out, topic);
+    if let Some(code) = reason {
+        text(out, "code", code.as_str());
     }
 }
 
@@ -288,6 +294,15 @@ fn error(out: &mut Vec<u8>, error: &ErrorEvent<'_>) {
     text(out, "code", error.code.as_str());
     text(out, "error", &error.text);
     retry_after(out, error.retry_after_ms);
+}
+
+fn disconnect(out: &mut Vec<u8>, code: CloseCode, reconnect_after_ms: Option<u32>) {
+    open(out, "disconnect", None);
+    key(out, "code");
+    write::number(out, code.number());
+    text(out, "reason", code.text());
+    flag(out, "reconnect", reconnect_after_ms.is_some());
+    retry_after(out, reconnect_after_ms);
 }
 
 fn retry_after(out: &mut Vec<u8>, ms: Option<u32>) {

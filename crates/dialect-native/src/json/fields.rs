@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
+use fanfare_protocol::command::Secret;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::publication::{Filter, Labels};
 use fanfare_protocol::{Epoch, Payload, Position, RequestId, UserId};
@@ -55,6 +56,11 @@ fn string<'a>(member: impl fmt::Display, value: &'a RawValue) -> Checked<Cow<'a,
         Ok(Text(text)) => Ok(text),
         Err(_) => Err(Failure::invalid(member, "a string of Unicode characters")),
     }
+}
+
+/// A token; none when absent. It may be as long as the message, and no error repeats any of it.
+pub(super) fn secret(member: &str, value: Option<&RawValue>) -> Checked<Option<Secret>> {
+    text(member, value)?.map(|token| failure::secret(member, &token)).transpose()
 }
 
 /// True or false; false when absent.

@@ -73,11 +73,12 @@ pub(super) fn time(out: &mut Vec<u8>, ms: u64) {
 }
 
 /// Appends milliseconds as seconds with as many places as they need: the form of every span of time.
-pub(super) fn span(out: &mut Vec<u8>, ms: u32) {
+pub(super) fn span(out: &mut Vec<u8>, ms: impl Into<u64>) {
+    let ms = ms.into();
     if ms.is_multiple_of(1000) {
         return number(out, ms / 1000);
     }
-    time(out, ms.into());
+    time(out, ms);
     while out.last() == Some(&b'0') {
         out.pop();
     }
@@ -153,9 +154,9 @@ mod tests {
     fn times_keep_three_places_and_spans_as_many_as_they_need() {
         assert_eq!(written(|out| time(out, 1_700_000_000_007)), "1700000000.007");
         assert_eq!(written(|out| time(out, 0)), "0.000");
-        assert_eq!(written(|out| span(out, 25_000)), "25");
-        assert_eq!(written(|out| span(out, 250)), "0.25");
-        assert_eq!(written(|out| span(out, 1)), "0.001");
+        assert_eq!(written(|out| span(out, 25_000_u32)), "25");
+        assert_eq!(written(|out| span(out, 250_u32)), "0.25");
+        assert_eq!(written(|out| span(out, 1_u64)), "0.001");
     }
 
     #[test]

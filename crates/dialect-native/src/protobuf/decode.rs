@@ -83,7 +83,7 @@ fn command(said: Option<Said>, id: &mut Option<RequestId>, limits: &DecodeLimits
             Command::Users { id: id.take(), users }
         }
         Said::Auth(auth) => {
-            let token = Secret::new(&given("token", auth.token)?);
+            let token = failure::secret("token", &given("token", auth.token)?)?;
             Command::Authenticate { id: id.take(), token }
         }
         Said::Connect(_) => Command::Connect { id: id.take() },
@@ -153,7 +153,7 @@ fn topic(topic: Option<proto::Topic>) -> Checked<Topic> {
 
 fn subscribe_options(subscribe: proto::Subscribe, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
     Ok(SubscribeOptions {
-        token: None,
+        token: (!subscribe.token.is_empty()).then(|| Secret::new(&subscribe.token)),
         recover: subscribe.recover.map(position),
         history: subscribe.history,
         filter: filter(&subscribe.filter, limits)?,

@@ -22,18 +22,22 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
     match event {
         Event::Message(publication) => (None, Told::Message(message(publication))),
         Event::Direct(direct) => (None, Told::Message(self::direct(direct))),
-        Event::Connected { id, connection, user, bounds, .. } => {
-            let connection = connection.to_string();
-            let user_id = user.map(ToString::to_string).unwrap_or_default();
-            (*id, Told::Connected(proto::Connected { connection, user_id, limits: Some(limits(*bounds)) }))
+        Event::Connected { id, connection, user, expires_in_ms, bounds } => {
+            let told = proto::Connected {
+                connection: connection.to_string(),
+                user_id: user.map(ToString::to_string).unwrap_or_default(),
+                limits: Some(limits(*bounds)),
+                expires_in_ms: *expires_in_ms,
+            };
+            (*id, Told::Connected(told))
         }
-        Event::Authenticated { id, user, .. } => {
+        Event::Authenticated { id, user, expires_in_ms } => {
             let user_id = user.map(ToString::to_string).unwrap_or_default();
-            (*id, Told::Authenticated(proto::Authenticated { user_id }))
+            (*id, Told::Authenticated(proto::Authenticated { user_id, expires_in_ms: *expires_in_ms }))
         }
-        Event::Expiring { in_ms } => (None, Told::Expiring(proto::Expiring { in_ms: *in_ms })),
+        Event::Expiring { in_ms } => (None, Told::Expiring(proto::Expiring { expires_in_ms: *in_ms })),
         Event::Subscribed(reply) => (reply.id, Told::Subscribed(subscribed(reply))),
-        Event::Unsubscribed { id, topic, .. } => (*id, Told::Unsubscribed(self::topic(topic))),
+        Event::Unsubscribed { id, topic, reason } => (*id, Told::Unsubscribed(unsubscribed(topic, *reason))),
         Event::Published { id, position, duplicate } => {
             let position = Some(self::position(*position));
             (*id, Told::Published(proto::Published { position, duplicate: *duplicate }))
@@ -152,6 +156,17 @@ fn topic(topic: &neutral::command::Topic) -> proto::Topic {
             neutral::command::Topic::Channel(name) => Topic::Channel(name.to_string()),
             neutral::command::Topic::Pattern(pattern) => Topic::Pattern(pattern.to_string()),
         }),
+    }
+}
+
+fn unsubscribed(topic: &neutral::command::Topic, reason: Option<neutral::ErrorCode>) -> proto::Unsubscribed {
+    use proto::unsubscribed::Topic;
+    proto::Unsubscribed {
+        topic: Some(match topic {
+            neutral::command::Topic::Channel(name) => Topic::Channel(name.to_string()),
+            neutral::command::Topic::Pattern(pattern) => Topic::Pattern(pattern.to_string()),
+        }),
+        code: reason.map(|code| code.as_str().to_owned()).unwrap_or_default(),
     }
 }
 

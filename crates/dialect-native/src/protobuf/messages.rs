@@ -83,7 +83,7 @@ pub mod server_message {
         #[prost(message, tag = "5")]
         Subscribed(super::Subscribed),
         #[prost(message, tag = "6")]
-        Unsubscribed(super::Topic),
+        Unsubscribed(super::Unsubscribed),
         #[prost(message, tag = "7")]
         Message(super::Message),
         #[prost(message, tag = "8")]
@@ -162,6 +162,7 @@ pub struct Authenticate {
     pub token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Subscribe {
     #[prost(message, optional, tag = "1")]
     pub topic: ::core::option::Option<Topic>,
@@ -175,6 +176,8 @@ pub struct Subscribe {
     pub info: ::core::option::Option<Payload>,
     #[prost(bool, tag = "6")]
     pub presence: bool,
+    #[prost(string, tag = "7")]
+    pub token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TagFilter {
@@ -257,6 +260,8 @@ pub struct Connected {
     pub user_id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub limits: ::core::option::Option<Limits>,
+    #[prost(uint64, optional, tag = "4")]
+    pub expires_in_ms: ::core::option::Option<u64>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Limits {
@@ -271,11 +276,13 @@ pub struct Limits {
 pub struct Authenticated {
     #[prost(string, tag = "1")]
     pub user_id: ::prost::alloc::string::String,
+    #[prost(uint64, optional, tag = "2")]
+    pub expires_in_ms: ::core::option::Option<u64>,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Expiring {
     #[prost(uint64, tag = "1")]
-    pub in_ms: u64,
+    pub expires_in_ms: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Subscribed {
@@ -289,6 +296,23 @@ pub struct Subscribed {
     pub replayed: u32,
     #[prost(message, optional, tag = "5")]
     pub members: ::core::option::Option<Members>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Unsubscribed {
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(oneof = "unsubscribed::Topic", tags = "1, 2")]
+    pub topic: ::core::option::Option<unsubscribed::Topic>,
+}
+/// Nested message and enum types in `Unsubscribed`.
+pub mod unsubscribed {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Topic {
+        #[prost(string, tag = "1")]
+        Channel(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Pattern(::prost::alloc::string::String),
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Message {

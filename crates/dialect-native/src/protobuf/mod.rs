@@ -43,6 +43,13 @@ impl Dialect for NativeProtobuf {
     }
 }
 
+impl fmt::Debug for messages::Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The token stays out.
+        f.debug_struct("Subscribe").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for messages::Authenticate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")

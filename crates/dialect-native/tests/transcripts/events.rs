@@ -18,6 +18,7 @@ pub(crate) type Visit<'v> = &'v mut dyn FnMut(&str, &str, &Event<'_>);
 pub(crate) fn each(visit: Visit<'_>) {
     connection(visit);
     subscriptions(visit);
+    ended_subscriptions(visit);
     messages(visit);
     presence(visit);
     history(visit);
@@ -65,20 +66,18 @@ fn publication(offset: u64, data: Payload) -> Publication {
 fn connection(visit: Visit<'_>) {
     let bounds = ClientBounds { message_bytes_max: 65_536, subscriptions_max: 128, ping_interval_ms: 25_000 };
     let (id, ann) = (number("1"), user("ann"));
-    let connected =
-        |user| Event::Connected { id: Some(&id), connection: CONNECTION, user, expires_in_ms: None, bounds };
-    visit("connection", "connected", &connected(Some(&ann)));
-    visit("connection", "connected, anonymous", &connected(None));
-    visit(
-        "connection",
-        "authenticated",
-        &Event::Authenticated { id: None, user: Some(&ann), expires_in_ms: None },
-    );
-    visit(
-        "connection",
-        "authenticated, with an id",
-        &Event::Authenticated { id: Some(&id), user: Some(&ann), expires_in_ms: None },
-    );
+    let connected = |user, expires_in_ms| Event::Connected {
+        id: Some(&id),
+        connection: CONNECTION,
+        user,
+        expires_in_ms,
+        bounds,
+    };
+    visit("connection", "connected", &connected(Some(&ann), None));
+    visit("connection", "connected, anonymous", &connected(None, None));
+    visit("connection", "connected, for an hour", &connected(Some(&ann), Some(3_600_000)));
+    visit("connection", "connected, anonymous and for a while", &connected(None, Some(59_250)));
+    authentication(visit);
     visit("connection", "pong", &Event::Pong { id: None });
     visit("connection", "pong, with an id", &Event::Pong { id: Some(&id) });
     let text = RequestId::Text("a \"quoted\" \\ id\nof two lines \u{1} é".into());
@@ -89,6 +88,27 @@ fn connection(visit: Visit<'_>) {
         "pong, with the largest id of the binary encoding",
         &Event::Pong { id: Some(&large) },
     );
+}
+
+fn authentication(visit: Visit<'_>) {
+    let (nine, ann) = (number("9"), user("ann"));
+    let authenticated = |id, user, expires_in_ms| Event::Authenticated { id, user, expires_in_ms };
+    visit("connection", "authenticated", &authenticated(None, Some(&ann), None));
+    let hour = Some(3_600_000);
+    visit("connection", "authenticated, for an hour", &authenticated(None, Some(&ann), hour));
+    visit("connection", "authenticated, with an id", &authenticated(Some(&nine), Some(&ann), hour));
+    visit("connection", "authenticated, without a user", &authenticated(Some(&nine), None, hour));
+    let longest = Some(u64::MAX);
+    visit("connection", "authenticated, for the longest time", &authenticated(None, Some(&ann), longest));
+    visit("connection", "expiring", &Event::Expiring { in_ms: 60_000 });
+    visit("connection", "expiring, in less than a second", &Event::Expiring { in_ms: 250 });
+    visit("connection", "expiring, now", &Event::Expiring { in_ms: 0 });
+    for code in [ErrorCode::AuthenticationFailed, ErrorCode::TokenExpired, ErrorCode::TokenRevoked] {
+        for (id, how) in [(Some(&nine), ", to an auth with an id"), (None, "")] {
+            let error = ErrorEvent { id, code, text: code.text().into(), retry_after_ms: None };
+            visit("connection", &format!("{}{how}", code.as_str()), &Event::Error(error));
+        }
+    }
 }
 
 fn subscriptions(visit: Visit<'_>) {
@@ -132,6 +152,17 @@ fn subscriptions(visit: Visit<'_>) {
         "unsubscribed, from a pattern",
         &Event::Unsubscribed { id: Some(&id), topic: &pattern, reason: None },
     );
+}
+
+fn ended_subscriptions(visit: Visit<'_>) {
+    let topics = [Topic::Channel(lobby()), Topic::Pattern(ChannelPattern::new("orders.*.paid").unwrap())];
+    for topic in &topics {
+        for code in [ErrorCode::PermissionDenied, ErrorCode::TokenExpired, ErrorCode::TokenRevoked] {
+            let kind = if matches!(topic, Topic::Channel(_)) { "a channel" } else { "a pattern" };
+            let name = format!("unsubscribed from {kind}, {}", code.as_str());
+            visit("subscriptions", &name, &Event::Unsubscribed { id: None, topic, reason: Some(code) });
+        }
+    }
 }
 
 fn messages(visit: Visit<'_>) {

@@ -14,9 +14,12 @@ pub(super) struct ConfigArgs {
     /// Listen here; may be repeated [default: 127.0.0.1:8000].
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
-    /// Do without authentication, also where other hosts can connect.
-    #[arg(long)]
-    insecure: bool,
+    /// Let pages of this origin connect; may be repeated [default: the same host and port].
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
+    /// Do without authentication and rates, on loopback addresses; given twice, where other hosts can connect too.
+    #[arg(long, action = clap::ArgAction::Count)]
+    insecure: u8,
     /// Any setting, as the file names it: limits.message_bytes_max=128KiB; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -37,9 +40,13 @@ impl ConfigArgs {
             let value = self.listen.join(",");
             flags.push(Flag { name: "--listen".to_owned(), key: "listen".to_owned(), value });
         }
-        if self.insecure {
-            let value = "true".to_owned();
-            flags.push(Flag { name: "--insecure".to_owned(), key: "insecure".to_owned(), value });
+        if !self.origin.is_empty() {
+            let (key, value) = ("network.origins".to_owned(), self.origin.join(","));
+            flags.push(Flag { name: "--origin".to_owned(), key, value });
+        }
+        for key in ["insecure", "insecure_public"].into_iter().take(usize::from(self.insecure)) {
+            let (name, key, value) = ("--insecure".to_owned(), key.to_owned(), "true".to_owned());
+            flags.push(Flag { name, key, value });
         }
         // Variables that are not text cannot be settings.
         let environment = std::env::vars_os()

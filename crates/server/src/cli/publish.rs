@@ -12,7 +12,7 @@ use super::api_client::ApiClient;
 use super::config_args::ConfigArgs;
 use super::{Failure, Program, nearest, print};
 use crate::config::Config;
-use crate::secrets::KeyFile;
+use crate::secrets::{KeyFile, KeyKind};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -132,7 +132,7 @@ fn kept_key(config: &Config) -> Result<String, Failure> {
     if !config.api.keys.is_empty() {
         return Err(Failure::Usage("give the API key as FANFARE_KEY or with --key".to_owned()));
     }
-    KeyFile::text(&config.key_file())
+    KeyFile::text(&config.key_file(), KeyKind::Api)
         .map_err(|error| Failure::Text(format!("{error}; or give the key as FANFARE_KEY or with --key")))
 }
 

@@ -1,10 +1,12 @@
 //! `fanfare serve`: everything up to the point where the composition root takes over.
 
+use std::path::Path;
+
 use super::config_args::ConfigArgs;
 use super::{Failure, Program};
 use crate::config::Config;
 use crate::logging;
-use crate::secrets::{KeyFile, KeyRing};
+use crate::secrets::{KeyFile, KeyKind, KeyRing};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -20,6 +22,8 @@ pub struct Setup {
     pub keys: KeyRing,
     /// The file of the generated key, where no key is configured.
     pub key_file: Option<KeyFile>,
+    /// The generated secret that signs this server's own tokens.
+    pub token_secret: KeyFile,
 }
 
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
@@ -29,22 +33,51 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    if config.insecure {
-        tracing::warn!("insecure: anyone who can connect may say they are any user");
-    } else if config.open_user_ids() {
-        tracing::warn!("anyone on this host may say they are any user; other hosts cannot connect");
-    }
+    warn(&config);
     let (keys, key_file) = keys(&config)?;
-    (program.serve)(Setup { config, keys, key_file }).map_err(Failure::Text)
+    let token_secret = open(&config.secret_file(), KeyKind::Token)?;
+    (program.serve)(Setup { config, keys, key_file, token_secret }).map_err(Failure::Text)
+}
+
+/// What an operator should hear of what they have switched off.
+fn warn(config: &Config) {
+    for danger in dangers(config) {
+        tracing::warn!("{danger}");
+    }
+}
+
+/// What is switched off, a line for each.
+pub(super) fn dangers(config: &Config) -> Vec<&'static str> {
+    let mut dangers = Vec::new();
+    match (config.open_user_ids(), config.loopback_only()) {
+        (true, true) => {
+            dangers.push("anyone on this host may say they are any user; other hosts cannot connect")
+        }
+        (true, false) => dangers.push("anyone who can connect may say they are any user"),
+        (false, _) => {}
+    }
+    if config.insecure {
+        dangers.push("insecure: rate limits are off, those of connections, users and addresses");
+    }
+    if config.insecure && !config.loopback_only() {
+        dangers.push("insecure, said twice: other hosts can connect");
+    }
+    dangers
+}
+
+/// Reads a generated secret or makes it.
+fn open(path: &Path, kind: KeyKind) -> Result<KeyFile, Failure> {
+    let file = KeyFile::open(path, kind).map_err(|error| Failure::Text(error.to_string()))?;
+    if file.exposed {
+        tracing::warn!(path = %file.path.display(), "other users of this host may read this secret");
+    }
+    Ok(file)
 }
 
 fn keys(config: &Config) -> Result<(KeyRing, Option<KeyFile>), Failure> {
     if !config.api.keys.is_empty() {
         return Ok((KeyRing::new(config.api.keys.clone()), None));
     }
-    let file = KeyFile::open(&config.key_file()).map_err(|error| Failure::Text(error.to_string()))?;
-    if file.exposed {
-        tracing::warn!(path = %file.path.display(), "other users of this host may read the API key");
-    }
+    let file = open(&config.key_file(), KeyKind::Api)?;
     Ok((KeyRing::new(vec![file.key.clone()]), Some(file)))
 }

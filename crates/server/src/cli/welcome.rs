@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Setup;
+use super::{Setup, serve};
+use crate::config::AuthMode;
 
 /// What there is to say.
 pub struct Welcome<'a> {
@@ -11,6 +12,10 @@ pub struct Welcome<'a> {
     pub setup: &'a Setup,
     /// Where it listens; the ports are the real ones.
     pub addresses: &'a [SocketAddr],
+    /// Where it listens with TLS.
+    pub tls_addresses: &'a [SocketAddr],
+    /// Where it listens for administration.
+    pub admin_addresses: &'a [SocketAddr],
 }
 
 impl Welcome<'_> {
@@ -19,6 +24,9 @@ impl Welcome<'_> {
         let mut out = format!("fanfare {} listens on\n", env!("CARGO_PKG_VERSION"));
         for address in self.addresses {
             let _ = writeln!(out, "  http://{address}   WebSocket at ws://{address}/ws");
+        }
+        for address in self.tls_addresses {
+            let _ = writeln!(out, "  https://{address}   WebSocket at wss://{address}/ws");
         }
         let Some(near) = self.addresses.first().copied().map(reachable) else { return out };
         if self.setup.config.demo {
@@ -46,10 +54,30 @@ impl Welcome<'_> {
             "\nPublish     curl http://{near}/api/publish -H \"Authorization: Bearer {key}\" \\\n\
              \x20             -H 'Content-Type: application/json' -d '{{\"channel\":\"demo:lobby\",\"data\":{{\"text\":\"hello\"}}}}'\n"
         );
-        if self.setup.config.insecure {
-            out.push_str("\nINSECURE    anyone who can connect may say they are any user\n");
+        if let Some(admin) = self.admin_addresses.first().copied().filter(|_| self.setup.config.metrics) {
+            let _ = writeln!(out, "\nMetrics     http://{}/metrics", reachable(admin));
         }
+        self.who_may_connect(&mut out);
         out
+    }
+
+    fn who_may_connect(&self, out: &mut String) {
+        let config = &self.setup.config;
+        let token = "fanfare token --user NAME";
+        let _ = match config.auth_mode() {
+            AuthMode::Open if config.insecure => Ok(()),
+            AuthMode::Open => {
+                writeln!(out, "\nUsers       whoever connects from this host may say who they are")
+            }
+            AuthMode::Optional => writeln!(out, "\nUsers       anonymous, or with a token: {token}"),
+            AuthMode::Required | AuthMode::Auto => writeln!(out, "\nUsers       with a token: {token}"),
+        };
+        if config.insecure {
+            for (index, danger) in serve::dangers(config).iter().enumerate() {
+                let heading = if index == 0 { "\nINSECURE    " } else { "            " };
+                let _ = writeln!(out, "{heading}{danger}");
+            }
+        }
     }
 }
 
@@ -85,25 +113,43 @@ mod tests {
             created: created.map(str::to_owned),
             exposed: false,
         };
-        Setup { config: loaded.config, keys: KeyRing::new(Vec::new()), key_file: Some(key_file) }
+        let token_secret = KeyFile {
+            key: Secret::new("ffs_canary"),
+            path: PathBuf::from("/home/ann/my data/token.secret"),
+            created: None,
+            exposed: false,
+        };
+        let keys = KeyRing::new(Vec::new());
+        Setup { config: loaded.config, keys, key_file: Some(key_file), token_secret }
     }
 
     #[test]
     fn the_first_start_shows_the_key() {
         let setup = setup(Some("ffk_0123456789abcdef"));
         let addresses = ["0.0.0.0:8000".parse().unwrap(), "[::1]:8001".parse().unwrap()];
-        insta::assert_snapshot!(Welcome { setup: &setup, addresses: &addresses }.text());
+        let tls_addresses = ["[::1]:8443".parse().unwrap()];
+        let admin_addresses = ["127.0.0.1:8001".parse().unwrap()];
+        let welcome = Welcome {
+            setup: &setup,
+            addresses: &addresses,
+            tls_addresses: &tls_addresses,
+            admin_addresses: &admin_addresses,
+        };
+        insta::assert_snapshot!(welcome.text());
     }
 
     #[test]
     fn later_starts_do_not() {
         let mut setup = setup(None);
         let addresses = ["127.0.0.1:8000".parse().unwrap()];
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
-        assert!(!text.contains("ffk_") && text.contains("$(cat '/home/ann/my data/api.key')"), "{text}");
+        let text = |setup: &Setup| {
+            Welcome { setup, addresses: &addresses, tls_addresses: &[], admin_addresses: &[] }.text()
+        };
+        let later = text(&setup);
+        assert!(!later.contains("ffk_") && later.contains("$(cat '/home/ann/my data/api.key')"), "{later}");
         setup.key_file = None;
         setup.config.demo = false;
-        let text = Welcome { setup: &setup, addresses: &addresses }.text();
+        let text = text(&setup);
         assert!(text.contains("as configured") && !text.contains("Demo"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use super::kinds::Given;
 use super::load::{Assignment, Key};
 use super::problem::{Problem, did_you_mean};
 use super::source::{Place, Source, Text};
-use super::{namespaces, settings};
+use super::{issuers, namespaces, settings};
 
 /// Syntax errors reported at most: one often causes the next.
 const SYNTAX_ERRORS_MAX: usize = 3;
@@ -43,7 +43,10 @@ impl Walk<'_> {
             match (name.get_ref().as_ref(), value.get_ref()) {
                 ("namespace", DeValue::Table(table)) => self.namespace(None, table),
                 ("namespaces", DeValue::Table(table)) => self.namespaces(table),
-                (group @ ("namespace" | "namespaces"), _) => self.not_a_table(group, value.span()),
+                ("issuers", DeValue::Table(table)) => self.issuers(table),
+                (group @ ("namespace" | "namespaces" | "issuers"), _) => {
+                    self.not_a_table(group, value.span())
+                }
                 (group, DeValue::Table(table)) if is_group(group) => self.group(group, table),
                 (group, _) if is_group(group) => self.not_a_table(group, value.span()),
                 (key, given) => match settings::find(key) {
@@ -77,10 +80,41 @@ impl Walk<'_> {
             }
             match value.get_ref() {
                 DeValue::Table(table) => {
-                    self.assignments.push(Assignment::declared(name.get_ref()));
+                    let key = Key::Declared(name.get_ref().to_string());
+                    let place = self.place(name.span(), name.span());
+                    self.assignments.push(Assignment::declared(key, place));
                     self.namespace(Some(name.get_ref()), table);
                 }
                 _ => self.not_a_table(&format!("namespaces.{}", name.get_ref()), value.span()),
+            }
+        }
+    }
+
+    fn issuers(&mut self, table: &DeTable<'_>) {
+        for (name, value) in table {
+            if let Some(error) = issuers::name_error(name.get_ref()) {
+                let problem = Problem::new("an issuer's name is not valid");
+                self.problems.push(problem.at(&self.text, name.span(), error));
+                continue;
+            }
+            let DeValue::Table(table) = value.get_ref() else {
+                self.not_a_table(&format!("issuers.{}", name.get_ref()), value.span());
+                continue;
+            };
+            let place = self.place(name.span(), name.span());
+            let key = Key::DeclaredIssuer(name.get_ref().to_string());
+            self.assignments.push(Assignment::declared(key, place));
+            for (setting, value) in table {
+                match issuers::find(setting.get_ref()) {
+                    Some(known) => {
+                        let key = Key::Issuer(name.get_ref().to_string(), known);
+                        self.assign(key, setting.span(), value.span(), value.get_ref());
+                    }
+                    None => {
+                        let names: Vec<_> = issuers::SETTINGS.iter().map(|setting| setting.name).collect();
+                        self.unknown(setting.get_ref(), setting.span(), &names);
+                    }
+                }
             }
         }
     }
@@ -102,8 +136,12 @@ impl Walk<'_> {
 
     fn assign(&mut self, key: Key, name: Range<usize>, value: Range<usize>, given: &DeValue<'_>) {
         let source = Source::File { path: Arc::clone(&self.text.name), line: self.text.line(name.start) };
-        let place = Place { text: self.text.clone(), key: name, value };
+        let place = self.place(name, value);
         self.assignments.push(Assignment { key, given: convert(given), source, place: Some(place) });
+    }
+
+    fn place(&self, key: Range<usize>, value: Range<usize>) -> Place {
+        Place { text: self.text.clone(), key, value }
     }
 
     fn unknown(&mut self, name: &str, span: Range<usize>, known: &[&'static str]) {
@@ -131,7 +169,10 @@ fn home_of(name: &str) -> Option<String> {
         return Some("in [namespace], or in that of one namespace".to_owned());
     }
     let mut keys = settings::groups().filter_map(|setting| setting.key.split_once('.'));
-    keys.find(|(_, its)| *its == name).map(|(group, _)| format!("in [{group}]"))
+    let home = keys.find(|(_, its)| *its == name).map(|(group, _)| format!("in [{group}]"));
+    home.or_else(|| {
+        issuers::find(name).map(|_| "in the table of one issuer, such as [issuers.main]".to_owned())
+    })
 }
 
 fn is_group(name: &str) -> bool {
@@ -146,7 +187,7 @@ fn top_names() -> Vec<&'static str> {
             names.push(name);
         }
     }
-    names.extend(["namespace", "namespaces"]);
+    names.extend(["issuers", "namespace", "namespaces"]);
     names
 }
 
@@ -221,6 +262,9 @@ fn sounds_secret(name: &str) -> bool {
     let known = settings::groups().map(|setting| setting.key).find(ends_in);
     if let Some(known) = known {
         return settings::SECRET.contains(&known);
+    }
+    if let Some(known) = issuers::find(name) {
+        return known.is_secret();
     }
     let secrets = settings::SECRET.iter().map(|key| key.rsplit('.').next().unwrap_or(key));
     did_you_mean(name, secrets.chain(["key", "secret", "token", "password"])).is_some()

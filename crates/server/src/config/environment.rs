@@ -4,7 +4,7 @@ use super::kinds::Given;
 use super::load::{Assignment, Flag, Key};
 use super::problem::{Problem, did_you_mean};
 use super::source::{Place, Source, Text};
-use super::{namespaces, settings};
+use super::{issuers, namespaces, settings};
 
 const PREFIX: &str = "FANFARE_";
 
@@ -16,11 +16,33 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
 }
 
-/// The assignments of the environment. `known` are the namespaces that the file names: a variable's name
-/// cannot spell every namespace's, so it is taken for the known one that would be written so.
+/// What the file calls its tables: a variable's name cannot spell every such name, so it is taken for the known one
+/// that would be written so.
+#[derive(Default)]
+pub(super) struct Known {
+    namespaces: Vec<String>,
+    issuers: Vec<String>,
+}
+
+impl Known {
+    /// The names in the file's assignments.
+    pub(super) fn of(assignments: &[Assignment]) -> Self {
+        let mut known = Self::default();
+        for assignment in assignments {
+            match &assignment.key {
+                Key::Declared(name) => known.namespaces.push(name.clone()),
+                Key::DeclaredIssuer(name) => known.issuers.push(name.clone()),
+                _ => {}
+            }
+        }
+        known
+    }
+}
+
+/// The assignments of the environment.
 pub(super) fn read(
     variables: &[(String, String)],
-    known: &[String],
+    known: &Known,
     warnings: &mut Vec<String>,
 ) -> Vec<Assignment> {
     let mut assignments = Vec::new();
@@ -78,29 +100,43 @@ fn place(text: &str, name: &str, value: &str, key: &Key) -> Place {
     }
 }
 
-fn key_of(variable_name: &str, known: &[String]) -> Option<Key> {
+fn key_of(variable_name: &str, known: &Known) -> Option<Key> {
     if let Some(setting) = settings::groups().find(|setting| variable(setting.key) == variable_name) {
         return Some(Key::Plain(setting));
     }
     let rest = variable_name.strip_prefix(PREFIX)?;
-    let ends_in = |name: &str, text: &str| text == name.to_ascii_uppercase();
     if let Some(rest) = rest.strip_prefix("NAMESPACE_") {
+        let ends_in = |name: &str, text: &str| text == name.to_ascii_uppercase();
         let setting = namespaces::SETTINGS.iter().find(|setting| ends_in(setting.name, rest))?;
         return Some(Key::Namespace(None, setting));
     }
-    let rest = rest.strip_prefix("NAMESPACES_")?;
+    if let Some(rest) = rest.strip_prefix("ISSUERS_") {
+        let settings = issuers::SETTINGS.iter().map(|setting| setting.name);
+        let (name, setting) = member(rest, settings, &known.issuers)?;
+        return issuers::name_error(&name).is_none().then_some(Key::Issuer(name, issuers::find(setting)?));
+    }
+    let settings = namespaces::SETTINGS.iter().map(|setting| setting.name);
+    let (name, setting) = member(rest.strip_prefix("NAMESPACES_")?, settings, &known.namespaces)?;
+    Some(Key::Namespace(Some(name), namespaces::find(setting)?))
+}
+
+/// The table and the setting that the rest of a variable's name stands for.
+fn member(
+    rest: &str,
+    settings: impl Iterator<Item = &'static str>,
+    known: &[String],
+) -> Option<(String, &'static str)> {
     // The longest name that fits: "presence_grace" before a namespace "x_presence" with "grace".
-    let (setting, name) = namespaces::SETTINGS
-        .iter()
+    let (setting, name) = settings
         .filter_map(|setting| {
-            let suffix = format!("_{}", setting.name.to_ascii_uppercase());
+            let suffix = format!("_{}", setting.to_ascii_uppercase());
             rest.strip_suffix(suffix.as_str()).map(|name| (setting, name))
         })
         .filter(|(_, name)| !name.is_empty())
-        .max_by_key(|(setting, _)| setting.name.len())?;
+        .max_by_key(|(setting, _)| setting.len())?;
     let spelled = |candidate: &&String| variable(candidate) == format!("{PREFIX}{name}");
     let name = known.iter().find(spelled).cloned().unwrap_or_else(|| name.to_ascii_lowercase());
-    Some(Key::Namespace(Some(name), setting))
+    Some((name, setting))
 }
 
 /// Whether an orchestrator set the variable because some service is called "fanfare".

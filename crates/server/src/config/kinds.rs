@@ -1,12 +1,16 @@
 //! Kinds of values: how each is read from the file, read from text, bounded, and shown.
 
 mod amounts;
+mod credentials;
+mod networks;
 mod rules;
 mod words;
 
 use std::ops::Range;
 
 pub(super) use amounts::{Bytes, Count, Millis};
+pub(super) use credentials::{Algorithms, CookieName, KeySetAddress, SharedSecret, WordList, Words};
+pub(super) use networks::{Networks, Origins};
 pub(super) use rules::{Cost, Mark, Who};
 pub(super) use words::{Addresses, Choice, FilePath, Filter, Flag, Secrets, Word};
 

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use fanfare_core::namespace::Namespace;
 
+use super::issuers::IssuerSetting;
 use super::kinds::{Given, Refusal};
 use super::namespaces::NamespaceSetting;
 use super::problem::{Problem, Problems, did_you_mean};
 use super::settings::Setting;
 use super::source::{Place, Source};
-use super::{Config, DEMO_NAMESPACE, document, environment, namespaces, relations, settings};
+use super::{Config, DEMO_NAMESPACE, document, environment, issuers, namespaces, relations, settings};
 
 /// Where a configuration is to come from.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +53,10 @@ pub(super) enum Key {
     Namespace(Option<String>, &'static NamespaceSetting),
     /// None: the file names the namespace, perhaps without any setting.
     Declared(String),
+    /// One of an issuer.
+    Issuer(String, &'static IssuerSetting),
+    /// None: the file names the issuer, perhaps without any setting.
+    DeclaredIssuer(String),
 }
 
 /// One value for one setting, from one layer.
@@ -78,6 +83,12 @@ impl Key {
         if let Some(name) = text.strip_prefix("namespace.") {
             return Some(Key::Namespace(None, namespaces::find(name)?));
         }
+        if let Some((issuer, name)) = text.strip_prefix("issuers.").and_then(|rest| rest.rsplit_once('.')) {
+            if issuers::name_error(issuer).is_some() {
+                return None;
+            }
+            return Some(Key::Issuer(issuer.to_owned(), issuers::find(name)?));
+        }
         let (namespace, name) = text.strip_prefix("namespaces.")?.rsplit_once('.')?;
         if namespaces::name_error(namespace).is_some() {
             return None;
@@ -91,22 +102,24 @@ impl Key {
             Key::Namespace(None, setting) => format!("namespace.{}", setting.name),
             Key::Namespace(Some(name), setting) => format!("namespaces.{name}.{}", setting.name),
             Key::Declared(name) => format!("namespaces.{name}"),
+            Key::Issuer(name, setting) => format!("issuers.{name}.{}", setting.name),
+            Key::DeclaredIssuer(name) => format!("issuers.{name}"),
         }
     }
 
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self, Key::Plain(setting) if setting.is_secret())
+        match self {
+            Key::Plain(setting) => setting.is_secret(),
+            Key::Issuer(_, setting) => setting.is_secret(),
+            _ => false,
+        }
     }
 }
 
 impl Assignment {
-    pub(super) fn declared(name: &str) -> Self {
-        Self {
-            key: Key::Declared(name.to_owned()),
-            given: Given::Table,
-            source: Source::Default,
-            place: None,
-        }
+    /// That there is a table of this name, where its name stands.
+    pub(super) fn declared(key: Key, place: Place) -> Self {
+        Self { key, given: Given::Table, source: Source::Default, place: Some(place) }
     }
 }
 
@@ -132,11 +145,7 @@ pub(super) fn assemble(inputs: &Inputs, file: Option<(&str, &str)>) -> Result<Lo
     let mut warnings = Vec::new();
     let mut assignments =
         file.map_or_else(Vec::new, |(name, content)| document::read(name, content, &mut problems));
-    let known = assignments.iter().filter_map(|assignment| match &assignment.key {
-        Key::Declared(name) => Some(name.clone()),
-        _ => None,
-    });
-    let known: Vec<String> = known.collect();
+    let known = environment::Known::of(&assignments);
     assignments.extend(environment::read(&inputs.environment, &known, &mut warnings));
     assignments.extend(environment::flags(&inputs.flags, &mut problems));
 
@@ -157,6 +166,13 @@ fn apply(config: &mut Config, assignments: &[Assignment], problems: &mut Vec<Pro
         let result = match &assignment.key {
             Key::Plain(setting) => (setting.set)(config, &assignment.given),
             Key::Namespace(None, setting) => (setting.set)(&mut config.namespace, &assignment.given),
+            Key::Issuer(name, setting) => {
+                (setting.set)(config.auth.issuers.entry(name.clone()).or_default(), &assignment.given)
+            }
+            Key::DeclaredIssuer(name) => {
+                config.auth.issuers.entry(name.clone()).or_default();
+                continue;
+            }
             Key::Namespace(Some(_), _) | Key::Declared(_) => continue,
         };
         finish(config, assignment, result, problems);

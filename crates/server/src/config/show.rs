@@ -8,7 +8,7 @@ use fanfare_core::namespace::Namespace;
 use super::environment::variable;
 use super::load::built_in_namespace;
 use super::source::Source;
-use super::{Config, namespaces, settings};
+use super::{Config, issuers, namespaces, settings};
 
 /// One effective setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,14 @@ impl Config {
         for setting in settings::groups() {
             let source = self.source(setting.key);
             rows.push(Shown { key: setting.key.to_owned(), value: (setting.show)(self), source });
+        }
+        for (name, issuer) in &self.auth.issuers {
+            for setting in issuers::SETTINGS {
+                // What an issuer leaves out has no value that could be written.
+                let key = format!("issuers.{name}.{}", setting.name);
+                let Some(source) = self.sources.get(&key).cloned() else { continue };
+                rows.push(Shown { key, value: (setting.show)(issuer), source });
+            }
         }
         self.namespace_rows("namespace", "namespace", &self.namespace, &mut rows);
         for (name, namespace) in &self.namespaces {
@@ -80,6 +88,13 @@ impl Config {
             let commented = if needs_choice(setting) { "# " } else { "" };
             let _ = writeln!(out, "{commented}{name} = {}", (setting.show)(&config));
         }
+        out.push_str("\n# Whose tokens are taken, beside those of `fanfare token`; one such table for each issuer, with\n");
+        out.push_str("# exactly one of secret, secret_file, public_key_file, jwks_file and jwks_url.\n# [issuers.main]\n");
+        for setting in issuers::SETTINGS {
+            let variable = variable(&format!("issuers.main.{}", setting.name));
+            let _ = write!(out, "\n# {}.\n# {}; {variable}\n", setting.about, (setting.describe)());
+            let _ = writeln!(out, "# {} = {}", setting.name, setting.example);
+        }
         out.push_str(
             "\n# Channels without a namespace of their own. A channel's namespace is what stands before\n",
         );
@@ -98,7 +113,11 @@ impl Config {
 
 /// Whether a setting's default is no value that a file could give.
 fn needs_choice(setting: &settings::Setting) -> bool {
-    setting.is_secret() || matches!(setting.key, "data_dir" | "api.key_file")
+    setting.is_secret()
+        || matches!(
+            setting.key,
+            "data_dir" | "api.key_file" | "auth.secret_file" | "tls.cert_file" | "tls.key_file"
+        )
 }
 
 /// A name as the file writes it.

@@ -119,26 +119,24 @@ impl Addressed<'_, '_> {
     pub(super) fn target(&self, ways: &[&str]) -> Result<Target, ApiError> {
         let given =
             [self.user.is_some(), self.users.is_some(), self.roles.is_some(), self.connection.is_some()];
-        match given.iter().filter(|given| **given).count() {
-            0 => {
-                let message = format!("one of {} is missing", quoted(ways));
-                return Err(ApiError::new(ErrorCode::MissingField, message).at(ways[0]));
-            }
-            1 => {}
-            _ => return Err(only_one(ways[0], ways)),
-        }
-        if let Some(id) = self.user {
-            return Ok(Target::Users(vec![user(id, "user")?]));
+        exactly_one(given.iter().filter(|given| **given).count(), ways)?;
+        if self.user.is_some() || self.users.is_some() {
+            return Ok(Target::Users(self.users()?));
         }
         if let Some(id) = self.connection {
             return Ok(Target::Connection(connection(id, "connection")?));
         }
-        if let Some(ids) = self.users {
-            return Ok(Target::Users(users(ids, "users")?));
-        }
         let roles = self.roles.as_deref().unwrap_or_default();
         not_too_many(roles.len(), "roles")?;
         Ok(Target::Roles(roles.iter().map(|role| role.as_ref().into()).collect()))
+    }
+
+    /// The user or users.
+    pub(super) fn users(&self) -> Result<Vec<UserId>, ApiError> {
+        match self.user {
+            Some(id) => Ok(vec![user(id, "user")?]),
+            None => users(self.users.as_deref().unwrap_or_default(), "users"),
+        }
     }
 }
 
@@ -211,10 +209,22 @@ fn is_name(text: &str) -> bool {
         && !text.chars().any(char::is_control)
 }
 
-fn not_too_many(count: usize, field: &str) -> Result<(), ApiError> {
+pub(super) fn not_too_many(count: usize, field: &str) -> Result<(), ApiError> {
     match count {
         1..=LIST_MAX => Ok(()),
         _ => Err(ApiError::invalid(field, &format!("a list of 1 to {LIST_MAX}"))),
+    }
+}
+
+/// That one way of saying it was taken.
+pub(super) fn exactly_one(given: usize, ways: &[&str]) -> Result<(), ApiError> {
+    match given {
+        0 => {
+            let message = format!("one of {} is missing", quoted(ways));
+            Err(ApiError::new(ErrorCode::MissingField, message).at(ways[0]))
+        }
+        1 => Ok(()),
+        _ => Err(only_one(ways[0], ways)),
     }
 }
 

@@ -10,6 +10,7 @@ mod history;
 mod presence;
 mod presence_counts;
 mod publish;
+mod revoke;
 mod send;
 mod subscribe;
 mod unsubscribe;
@@ -42,6 +43,7 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         Route::of::<subscribe::Subscribe>(),
         Route::of::<unsubscribe::Unsubscribe>(),
         Route::of::<disconnect::Disconnect>(),
+        Route::of::<revoke::Revoke>(),
         Route::of::<counts::Counts>(),
     ]
 });

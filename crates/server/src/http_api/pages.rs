@@ -1,4 +1,4 @@
-//! What is served without a key: life, readiness, metrics, and the document.
+//! Life, readiness and the document, which need no key; and metrics, which do where other hosts can ask for them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,32 +8,49 @@ use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use fanfare_protocol::ErrorCode;
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
 
 use super::error::ApiError;
 use super::snapshot::Snapshot;
-use super::{ApiState, openapi, reply};
+use super::{ApiState, access, openapi, reply};
 use crate::metrics;
 
 /// The pages, as the document lists them: path, and a line for people.
 pub(super) const PAGES: [(&str, &str); 4] = [
     ("/health", "Whether the node lives"),
     ("/ready", "Whether new clients should be sent here"),
-    ("/metrics", "The node's numbers, for Prometheus"),
+    (
+        "/metrics",
+        "The node's numbers, for Prometheus; on the listener for administration, unless configured otherwise",
+    ),
     ("/openapi.json", "This document"),
 ];
 
-pub(super) fn router(metrics: bool) -> Router<Arc<ApiState>> {
+/// Whether `/metrics` is served, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsPage {
+    /// Not here.
+    Absent,
+    /// To whoever can connect.
+    Open,
+    /// To whoever has an API key.
+    Keyed,
+}
+
+pub(super) fn router(metrics: MetricsPage) -> Router<Arc<ApiState>> {
     let router = Router::new()
         .route("/health", get(async || reply::json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())))
-        .route("/ready", get(ready))
-        .route("/openapi.json", get(async || document()));
-    if !metrics {
+        .route("/ready", get(ready));
+    if metrics == MetricsPage::Absent {
         return router;
     }
     let snapshot = Snapshot::default();
-    router.route("/metrics", get(async move |State(state)| scrape(&snapshot, state).await))
+    router.route("/metrics", get(async move |State(state), headers| scrape(&snapshot, state, headers).await))
+}
+
+pub(super) fn document_router() -> Router<Arc<ApiState>> {
+    Router::new().route("/openapi.json", get(async || document()))
 }
 
 async fn ready(State(state): State<Arc<ApiState>>) -> Response {
@@ -43,7 +60,12 @@ async fn ready(State(state): State<Arc<ApiState>>) -> Response {
     }
 }
 
-async fn scrape(snapshot: &Snapshot, state: Arc<ApiState>) -> Response {
+async fn scrape(snapshot: &Snapshot, state: Arc<ApiState>, headers: HeaderMap) -> Response {
+    if state.metrics == MetricsPage::Keyed
+        && let Err(error) = access::check(&state.keys, &headers)
+    {
+        return error.respond();
+    }
     let make = async move {
         let text = state.fanfare.metrics().await?.encode().map_err(|_| ErrorCode::Internal)?;
         Ok(Bytes::from(text))

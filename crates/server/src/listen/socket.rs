@@ -42,6 +42,11 @@ impl HttpSocket {
         (Self { shared, stalled: None }, farewell)
     }
 
+    /// Writes what the socket takes at once.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.shared.stream.try_write(bytes)
+    }
+
     /// The stream, for who takes it over.
     pub(crate) fn into_stream(self) -> Option<TcpStream> {
         Arc::into_inner(self.shared).map(|shared| shared.stream)
@@ -56,17 +61,24 @@ impl Farewell {
         if !shared.asked.load(Ordering::Relaxed) {
             return;
         }
-        let code = ErrorCode::HandshakeTimeout;
-        let body = serde_json::json!({"error": {"code": code.as_str(), "message": code.text()}}).to_string();
-        let answer = format!(
-            "HTTP/1.1 {} Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            code.http_status(),
-            body.len(),
-        );
+        let answer = answer(ErrorCode::HandshakeTimeout, None);
         // A socket that takes no bytes now has waited long enough.
         let _ = shared.stream.try_write(answer.as_bytes());
     }
+}
+
+/// A whole response by hand, where hyper gives none; it ends the connection. `text` stands for the code's own.
+pub(crate) fn answer(code: ErrorCode, text: Option<&str>) -> String {
+    let text = text.unwrap_or(code.text());
+    let body = serde_json::json!({"error": {"code": code.as_str(), "message": text}}).to_string();
+    let reason = http::StatusCode::from_u16(code.http_status()).ok().and_then(|s| s.canonical_reason());
+    format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        code.http_status(),
+        reason.unwrap_or_default(),
+        body.len(),
+    )
 }
 
 impl AsyncRead for HttpSocket {

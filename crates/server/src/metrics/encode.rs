@@ -54,6 +54,8 @@ impl Page<'_> {
         self.counters("connections_closed", "Connections closed", "code", closed)?;
         let refused = node.refused.iter().map(|(code, count)| (code.as_str(), *count));
         self.counters("handshakes_refused", "Handshakes refused", "code", refused)?;
+        let outcomes = node.authentications.iter().map(|(outcome, count)| (*outcome, *count));
+        self.counters("authentications", "Tokens looked at", "outcome", outcomes)?;
         self.gauge("subscriptions", "Subscriptions", node.subscriptions)?;
         self.gauge("channels", "Channels with subscribers", node.channels)?;
         self.gauge("users", "Users online", node.users)
@@ -159,6 +161,7 @@ mod tests {
         node.connections.insert("native", 2);
         node.closed.insert("message_timeout", 1);
         node.errors.insert(ErrorCode::InvalidJson, 5);
+        node.authentications.insert("accepted", 4);
         node.fanout_delay_ms.record(2);
         node.fanout_delay_ms.record(90_000);
         node.room_sizes.record_many(3, 2);

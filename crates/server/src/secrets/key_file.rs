@@ -1,4 +1,4 @@
-//! The API key of a server that was given none: made at the first start, kept for the later ones.
+//! Secrets of a server that was given none: made at the first start, kept for the later ones.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -10,14 +10,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Secret;
 
-/// 192 bits: nobody guesses one, and it fits a line.
-const KEY_RANDOM_BYTES: usize = 24;
-/// Makes a leaked key recognisable to whoever scans for such.
-const KEY_PREFIX: &str = "ffk_";
-/// The shortest key that a file may hold.
-const KEY_BYTES_MIN: usize = 16;
-/// More than any key; a larger file is something else.
+/// More than any secret; a larger file is something else.
 const FILE_BYTES_MAX: u64 = 4096;
+
+/// What a generated secret is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// It opens the HTTP API. A person needs it, so it is shown when it is made.
+    Api,
+    /// It signs tokens. Nobody needs to see it: `fanfare token` and the server read the file.
+    Token,
+}
 
 /// The key in its file.
 pub struct KeyFile {
@@ -25,7 +28,7 @@ pub struct KeyFile {
     pub key: Secret,
     /// Where it is kept.
     pub path: PathBuf,
-    /// The key in clear, if it was made just now: to be shown this once.
+    /// The key in clear, if it was made just now and people need it: to be shown this once.
     pub created: Option<String>,
     /// Whether others than the owner may read the file.
     pub exposed: bool,
@@ -34,6 +37,7 @@ pub struct KeyFile {
 /// Why there is no key.
 #[derive(Debug)]
 pub struct KeyFileError {
+    kind: KeyKind,
     path: PathBuf,
     reason: Reason,
 }
@@ -45,25 +49,67 @@ enum Reason {
     NotAKey,
 }
 
+impl KeyKind {
+    /// How many bytes of randomness: 192 bits that nobody guesses and that fit a line, and as many as HS256 uses.
+    fn random_bytes(self) -> usize {
+        match self {
+            KeyKind::Api => 24,
+            KeyKind::Token => 32,
+        }
+    }
+
+    /// Makes a leaked one recognisable to whoever scans for such.
+    fn prefix(self) -> &'static str {
+        match self {
+            KeyKind::Api => "ffk_",
+            KeyKind::Token => "ffs_",
+        }
+    }
+
+    /// The shortest that a file may hold. RFC 7518, section 3.2, wants 256 bits for HS256.
+    fn bytes_min(self) -> usize {
+        match self {
+            KeyKind::Api => 16,
+            KeyKind::Token => 32,
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            KeyKind::Api => "API key",
+            KeyKind::Token => "signing secret",
+        }
+    }
+
+    /// What to set instead.
+    fn settings(self) -> &'static str {
+        match self {
+            KeyKind::Api => "api.keys, api.key_file or data_dir",
+            KeyKind::Token => "auth.secret_file or data_dir",
+        }
+    }
+}
+
 impl KeyFile {
     /// Reads the key, or makes one if there is no file yet. Of several servers that do so at once, all get
     /// the same key.
     ///
     /// # Errors
     /// When the file holds no key, or can be neither read nor made.
-    pub fn open(path: &Path) -> Result<Self, KeyFileError> {
-        let fail = |reason| KeyFileError { path: path.to_owned(), reason };
-        match read(path) {
+    pub fn open(path: &Path, kind: KeyKind) -> Result<Self, KeyFileError> {
+        let fail = |reason| KeyFileError { kind, path: path.to_owned(), reason };
+        match read(path, kind) {
             Err(Reason::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(reason) => return Err(fail(reason)),
             Ok((text, exposed)) => return Ok(Self::found(path, &text, exposed)),
         }
-        let key = generate().map_err(fail)?;
+        let key = generate(kind).map_err(fail)?;
         if create(path, &key).map_err(|error| fail(Reason::Io(error)))? {
-            let path = path.to_owned();
-            return Ok(Self { key: Secret::new(&key), path, created: Some(key), exposed: false });
+            let (secret, path) = (Secret::new(&key), path.to_owned());
+            let created = (kind == KeyKind::Api).then_some(key);
+            return Ok(Self { key: secret, path, created, exposed: false });
         }
-        let (text, exposed) = read(path).map_err(fail)?;
+        let (text, exposed) = read(path, kind).map_err(fail)?;
         Ok(Self::found(path, &text, exposed))
     }
 
@@ -71,10 +117,10 @@ impl KeyFile {
     ///
     /// # Errors
     /// When the file holds no key or cannot be read.
-    pub fn text(path: &Path) -> Result<String, KeyFileError> {
-        match read(path) {
+    pub fn text(path: &Path, kind: KeyKind) -> Result<String, KeyFileError> {
+        match read(path, kind) {
             Ok((text, _)) => Ok(text),
-            Err(reason) => Err(KeyFileError { path: path.to_owned(), reason }),
+            Err(reason) => Err(KeyFileError { kind, path: path.to_owned(), reason }),
         }
     }
 
@@ -83,22 +129,22 @@ impl KeyFile {
     }
 }
 
-fn read(path: &Path) -> Result<(String, bool), Reason> {
+fn read(path: &Path, kind: KeyKind) -> Result<(String, bool), Reason> {
     let file = File::open(path).map_err(Reason::Io)?;
     let exposed = exposed(&file).map_err(Reason::Io)?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(Reason::Io)?;
     let key = text.trim();
-    if key.len() < KEY_BYTES_MIN || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if key.len() < kind.bytes_min() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Reason::NotAKey);
     }
     Ok((key.to_owned(), exposed))
 }
 
-fn generate() -> Result<String, Reason> {
-    let mut random = [0; KEY_RANDOM_BYTES];
+fn generate(kind: KeyKind) -> Result<String, Reason> {
+    let mut random = vec![0; kind.random_bytes()];
     getrandom::fill(&mut random).map_err(|_| Reason::Random)?;
-    Ok(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    Ok(format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(random)))
 }
 
 /// Writes the file whole or not at all; false if another one was there first.
@@ -114,8 +160,13 @@ fn create(path: &Path, key: &str) -> io::Result<bool> {
     let written = write_private(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        // A file system without links: the last of several servers at once wins.
-        Err(_) => fs::copy(&draft, path).map(|_| true),
+        // A file system without links. Still only one of several servers makes the file; another one may find it
+        // half written, refuses it as no key, and is right at its next start.
+        Err(_) => match write_private(path, key) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        },
     });
     // What is left of the draft does no harm but clutter.
     let _ = fs::remove_file(&draft);
@@ -161,16 +212,16 @@ fn exposed(_file: &File) -> io::Result<bool> {
 
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
+        let (path, noun) = (self.path.display(), self.kind.noun());
+        let (settings, bytes_min) = (self.kind.settings(), self.kind.bytes_min());
         match &self.reason {
-            Reason::Io(error) => write!(
-                f,
-                "the API key in {path} can be neither read nor made ({error}); set api.keys, api.key_file or data_dir"
-            ),
-            Reason::Random => write!(f, "the system gives no random numbers for an API key; set api.keys"),
+            Reason::Io(error) => {
+                write!(f, "the {noun} in {path} can be neither read nor made ({error}); set {settings}")
+            }
+            Reason::Random => write!(f, "the system gives no random numbers for the {noun}; set {settings}"),
             Reason::NotAKey => write!(
                 f,
-                "{path} holds no API key: at least {KEY_BYTES_MIN} visible ASCII characters on one line; \
+                "{path} holds no {noun}: at least {bytes_min} visible ASCII characters on one line; \
                  remove it, and the next start makes one"
             ),
         }
@@ -203,10 +254,10 @@ mod tests {
     fn the_first_start_makes_a_key_and_later_ones_use_it() {
         let directory = Directory::new("first");
         let path = directory.0.join("deep/api.key");
-        let first = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let first = KeyFile::open(&path, KeyKind::Api).unwrap_or_else(|error| panic!("{error}"));
         let shown = first.created.unwrap();
-        assert!(shown.starts_with(KEY_PREFIX) && shown.len() == 36 && first.key.matches(shown.as_bytes()));
-        let second = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(shown.starts_with("ffk_") && shown.len() == 36 && first.key.matches(shown.as_bytes()));
+        let second = KeyFile::open(&path, KeyKind::Api).unwrap_or_else(|error| panic!("{error}"));
         assert!(second.created.is_none() && second.key.matches(shown.as_bytes()) && !second.exposed);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the draft is gone");
     }
@@ -217,11 +268,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = Directory::new("mode");
         let path = directory.0.join("api.key");
-        KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        KeyFile::open(&path, KeyKind::Api).unwrap_or_else(|error| panic!("{error}"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&directory.0)), (0o600, 0o700));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(KeyFile::open(&path).is_ok_and(|file| file.exposed));
+        assert!(KeyFile::open(&path, KeyKind::Api).is_ok_and(|file| file.exposed));
     }
 
     #[test]
@@ -229,7 +280,7 @@ mod tests {
         let directory = Directory::new("race");
         let path = directory.0.join("api.key");
         assert!(create_twice(&path));
-        let opened = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let opened = KeyFile::open(&path, KeyKind::Api).unwrap_or_else(|error| panic!("{error}"));
         assert!(opened.key.matches(b"ffk_first-first-first"));
     }
 
@@ -241,8 +292,34 @@ mod tests {
         fs::create_dir_all(&directory.0).unwrap();
         let path = directory.0.join("api.key");
         fs::write(directory.0.join(format!("api.key.{}.new", std::process::id())), "half a k").unwrap();
-        let made = KeyFile::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let made = KeyFile::open(&path, KeyKind::Api).unwrap_or_else(|error| panic!("{error}"));
         assert!(made.created.is_some());
+    }
+
+    /// Nobody needs to see the signing secret, so nobody is given it to print.
+    #[test]
+    fn a_signing_secret_is_long_and_is_never_handed_out_in_clear() {
+        let directory = Directory::new("token");
+        let path = directory.0.join("token.secret");
+        let first = KeyFile::open(&path, KeyKind::Token).unwrap_or_else(|error| panic!("{error}"));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(first.created.is_none() && first.key.matches(text.trim().as_bytes()));
+        assert!(text.starts_with("ffs_") && text.trim().len() == 47, "32 random bytes");
+        fs::write(&path, "thirty-one-characters-are-short").unwrap();
+        let error = KeyFile::open(&path, KeyKind::Token).err().map(|error| error.to_string()).unwrap();
+        assert!(error.contains("holds no signing secret") && !error.contains("thirty-one"), "{error}");
+    }
+
+    #[test]
+    fn many_that_open_at_once_get_the_same_secret() {
+        let directory = Directory::new("many");
+        let path = directory.0.join("token.secret");
+        let opened: Vec<KeyFile> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| KeyFile::open(&path, KeyKind::Token).ok().unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(opened.iter().all(|file| file.key.matches(opened[0].key.expose())));
     }
 
     fn create_twice(path: &Path) -> bool {
@@ -256,11 +333,11 @@ mod tests {
         let path = directory.0.join("api.key");
         for odd in ["", "short", "two words are not a key", "line one is long enough\nsecond"] {
             fs::write(&path, odd).unwrap();
-            let text = KeyFile::open(&path).err().map(|error| error.to_string()).unwrap();
+            let text = KeyFile::open(&path, KeyKind::Api).err().map(|error| error.to_string()).unwrap();
             assert!(text.contains("holds no API key"), "{text}");
             assert_eq!(fs::read_to_string(&path).unwrap(), odd);
         }
         let below_a_file = path.join("api.key");
-        assert!(KeyFile::open(&below_a_file).is_err());
+        assert!(KeyFile::open(&below_a_file, KeyKind::Api).is_err());
     }
 }

@@ -172,8 +172,12 @@ impl Worker {
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 self.mark_to_read(key);
             }
-            if event.is_writable() && self.shard.outbox(key).is_some_and(|outbox| !outbox.is_empty()) {
-                self.flush(key);
+            if event.is_writable() {
+                if self.shard.outbox(key).is_some_and(|outbox| !outbox.is_empty()) {
+                    self.flush(key);
+                } else {
+                    self.flush_stream(key);
+                }
             }
         }
         self.read_all();

@@ -44,12 +44,12 @@ impl Worker {
                 Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
+                    let has_more = connection.stream.has_more(bytes, self.buffer.len());
                     let mut buffer = std::mem::take(&mut self.buffer);
                     self.take_bytes(key, &mut buffer[..bytes]);
                     self.buffer = buffer;
-                    // A short read has emptied the socket, and what comes later is a new edge. Only the end
-                    // of the stream may have come with this one.
-                    if bytes < self.buffer.len() && !self.is_ending(key) {
+                    // Of what comes later an event tells. Only the end of the stream may have come with this one.
+                    if !has_more && !self.is_ending(key) {
                         return;
                     }
                 }

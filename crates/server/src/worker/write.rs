@@ -37,7 +37,7 @@ impl Worker {
                 break;
             }
             let wanted: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-            match connection.stream.write(&slices[..count]) {
+            match connection.stream.write(&mut slices[..count]) {
                 Ok(written) => {
                     self.counted.bytes_out += written as u64;
                     self.counted.writes += 1;
@@ -60,11 +60,22 @@ impl Worker {
         }
     }
 
+    /// Sends what a stream itself holds of what was written, now that its socket takes more.
+    pub(super) fn flush_stream(&mut self, key: SessionKey) {
+        let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+        match connection.stream.flush() {
+            Ok(()) if self.shard.phase(key) == Phase::Closing => self.shut_when_said(key),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => self.drop_connection(key),
+            _ => {}
+        }
+    }
+
     /// Once the last words are written to a peer that broke the protocol, nothing more is to come from us.
     fn shut_when_said(&mut self, key: SessionKey) {
         let said = self.shard.outbox(key).is_none_or(|outbox| outbox.is_empty());
         if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize)
             && said
+            && !connection.stream.has_unsent()
             && connection.broken
             && !connection.shut
         {

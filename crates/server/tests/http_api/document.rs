@@ -77,6 +77,8 @@ async fn metrics_count_what_happened_and_name_nothing_a_client_chose() {
         refused.header("sec-websocket-version", "13").header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
     assert_eq!(server.finish(refused).await.code(), "unknown_dialect");
     let answer = server.finish(server.request(Method::GET, "/metrics")).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (401, "unauthorized".to_owned()));
+    let answer = server.get("/metrics").await;
     assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
     for line in [
         "fanfare_connections{dialect=\"native\"} 2",

@@ -117,7 +117,8 @@ async fn a_second_signal_ends_at_once() {
 /// Without descriptors nobody can be let in; with them everybody can again, and those inside never noticed.
 #[tokio::test]
 async fn running_out_of_descriptors_passes() {
-    let settings = [("FANFARE_DEADLINES_HANDSHAKE", "1m"), ("FANFARE_SHARDS", "2")];
+    let settings =
+        [("FANFARE_DEADLINES_HANDSHAKE", "1m"), ("FANFARE_SHARDS", "2"), ("FANFARE_INSECURE", "true")];
     let mut server = Process::start(&settings, 64).await;
     let mut inside = Client::connect(server.address, "/ws?user=ann").await;
     inside.ask(&json!({"type": "subscribe", "channel": "room"}), "subscribed").await;

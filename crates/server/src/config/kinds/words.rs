@@ -23,7 +23,10 @@ pub(in crate::config) struct Filter;
 pub(in crate::config) struct FilePath;
 
 /// Addresses to listen on: one, or a list.
-pub(in crate::config) struct Addresses;
+pub(in crate::config) struct Addresses {
+    /// Whether there may be none.
+    pub(in crate::config) optional: bool,
+}
 
 /// Secrets: one, or a list.
 pub(in crate::config) struct Secrets;
@@ -166,7 +169,7 @@ impl Kind for Addresses {
             }
             addresses.push(address);
         }
-        if addresses.is_empty() {
+        if addresses.is_empty() && !self.optional {
             return Err(Refusal::new("expected at least one address"));
         }
         Ok(addresses)
@@ -178,7 +181,8 @@ impl Kind for Addresses {
     }
 
     fn describe(&self) -> String {
-        "one or more addresses with ports".to_owned()
+        let or_none = if self.optional { "; none with []" } else { "" };
+        format!("one or more addresses with ports{or_none}")
     }
 }
 
@@ -212,7 +216,7 @@ impl Kind for Secrets {
     }
 }
 
-fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
+pub(super) fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
     match given {
         Given::Text(text) => Ok(text),
         Given::Loose(text) => Ok(text.trim()),
@@ -220,13 +224,13 @@ fn text_of<'a>(given: &'a Given, expected: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-struct Item<'a> {
-    text: &'a str,
-    part: Option<std::ops::Range<usize>>,
+pub(super) struct Item<'a> {
+    pub(super) text: &'a str,
+    pub(super) part: Option<std::ops::Range<usize>>,
 }
 
 /// One string, a list of them, or loose text with commas between.
-fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
+pub(super) fn items<'a>(given: &'a Given, expected: &str) -> Result<Vec<Item<'a>>, Refusal> {
     match given {
         Given::Loose(text) => {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());

@@ -7,12 +7,23 @@ use crate::config::kinds::{Addresses, Choice, Count, FilePath, Filter, Flag, Kin
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 pub(super) const TABLE: &[Setting] = &[
-    setting!("listen", listen, Addresses, "addresses to listen on, HTTP and WebSocket alike"),
+    setting!(
+        "listen",
+        listen,
+        Addresses { optional: false },
+        "addresses to listen on, HTTP and WebSocket alike"
+    ),
     setting!(
         "insecure",
         insecure,
         Flag,
-        "whether the server may do without authentication where others reach it"
+        "whether to do without authentication and rates, for development on this host"
+    ),
+    setting!(
+        "insecure_public",
+        insecure_public,
+        Flag,
+        "the same said again, which it takes where other hosts can connect"
     ),
     setting!(
         "shards",

@@ -27,7 +27,7 @@ const OPERATIONS_MAX: usize = 1000;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct BatchRequest<'a> {
     /// Objects of one member each: the operation's name, and its body. `publish`, `broadcast`, `send`,
-    /// `subscribe`, `unsubscribe` and `disconnect` may stand here.
+    /// `subscribe`, `unsubscribe`, `disconnect` and `revoke` may stand here.
     #[serde(borrow)]
     #[schema(
         value_type = Vec<BTreeMap<String, Value>>, required = true, max_items = 1000,

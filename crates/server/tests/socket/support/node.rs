@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanfare_core::limits::Deadlines;
+use fanfare_core::limits::{Deadlines, RateLimits};
 use fanfare_protocol::{ChannelName, Payload};
 use fanfare_server::handle::Message;
 use fanfare_server::{Builder, Fanfare, Node, listen};
@@ -23,10 +23,10 @@ pub(crate) struct TestNode {
     serving: JoinHandle<()>,
 }
 
-/// A node's settings for tests: two shards, so that neighbours live on different threads, and user ids that
-/// are believed.
+/// A node's settings for tests: two shards, so that neighbours live on different threads, user ids that are
+/// believed, and no rates.
 pub(crate) fn builder() -> Builder {
-    Fanfare::builder().shards(2).open_user_ids(true).deadlines(patient())
+    Fanfare::builder().shards(2).open_user_ids(true).deadlines(patient()).rate_limits(RateLimits::off())
 }
 
 /// Deadlines that no case meets by accident.
@@ -44,7 +44,7 @@ impl TestNode {
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(listen::serve(listener, node.router(), handshake));
+        let serving = tokio::spawn(listen::serve(listener, node.router(), handshake, Some(node.network())));
         Self { node, address, serving }
     }
 

@@ -1,0 +1,72 @@
+//! The end of what was given for a time: tokens of connections, and tokens of subscriptions.
+
+use fanfare_protocol::{ErrorCode, Event};
+
+use super::Shard;
+use crate::session::SessionKey;
+use crate::timers::{Timer, TimerKind};
+
+impl Shard {
+    /// The wall clock, in milliseconds of Unix time, as far as this shard was told.
+    fn unix_ms(&self) -> u64 {
+        self.now_ms + self.unix_began_ms
+    }
+
+    /// Notes the wall clock. It may be set while the server runs; deadlines of tokens follow it.
+    pub(super) fn set_unix(&mut self, unix_ms: u64) {
+        self.unix_began_ms = unix_ms.saturating_sub(self.now_ms);
+    }
+
+    /// How long the session's token holds; none without end.
+    pub(crate) fn expires_in_ms(&self, key: SessionKey) -> Option<u64> {
+        let session = self.sessions.get(key.0 as usize)?;
+        Some(session.opening.identity.expires_unix_ms()?.saturating_sub(self.unix_ms()))
+    }
+
+    /// Sets the deadline for what expires next. A session has one at a time; an earlier one takes its place.
+    pub(crate) fn watch_expiry(&mut self, key: SessionKey) {
+        let unix_ms = self.unix_ms();
+        let warning_ms = u64::from(self.settings.deadlines.expiry_warning_ms);
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        let own = session.opening.identity.expires_unix_ms();
+        let own = own.map(|end_ms| if session.warned { end_ms } else { end_ms.saturating_sub(warning_ms) });
+        let given = session.given.grants().iter().filter_map(|grant| grant.expires_unix_ms).min();
+        let Some(next_unix_ms) = own.into_iter().chain(given).min() else { return };
+        let due_ms = self.now_ms + next_unix_ms.saturating_sub(unix_ms);
+        if due_ms < session.expiry_due_ms {
+            session.expiry_due_ms = due_ms;
+            let serial = session.id.serial;
+            self.timers.push(Timer { due_ms, serial, key: key.0, kind: TimerKind::Expiry });
+        }
+    }
+
+    /// The deadline has come: ends what has expired, warns of what soon will, and looks for the next.
+    pub(super) fn expire(&mut self, key: SessionKey) {
+        let unix_ms = self.unix_ms();
+        let now_ms = self.now_ms;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.expiry_due_ms > now_ms {
+            // An earlier deadline took this one's place and has been dealt with.
+            return;
+        }
+        session.expiry_due_ms = u64::MAX;
+        let given_expired =
+            session.given.retain(|grant| grant.expires_unix_ms.is_none_or(|end_ms| unix_ms < end_ms));
+        let own = session.opening.identity.expires_unix_ms();
+        if own.is_some_and(|end_ms| end_ms <= unix_ms) {
+            return self.expel(key, ErrorCode::TokenExpired);
+        }
+        let warning_ms = u64::from(self.settings.deadlines.expiry_warning_ms);
+        if let Some(end_ms) = own
+            && !session.warned
+            && end_ms - unix_ms <= warning_ms
+        {
+            session.warned = true;
+            self.send(key, &Event::Expiring { in_ms: end_ms - unix_ms });
+        }
+        if given_expired {
+            self.end_subscriptions_no_longer_allowed(key, ErrorCode::TokenExpired);
+        }
+        self.watch_expiry(key);
+    }
+}

@@ -1,0 +1,86 @@
+//! What commands cost, and which may be given by a client that has not said yet who it is.
+
+use fanfare_protocol::event::ErrorEvent;
+use fanfare_protocol::{CloseCode, Command, ErrorCode, Event, Rejection, RequestId};
+
+use super::Shard;
+use crate::limits::{Costs, Excess};
+use crate::rate::TooMuch;
+use crate::session::{Authentication, SessionKey};
+
+impl Shard {
+    /// Takes what a message costs from the rates; false when it is too much, and the client has been told.
+    pub(super) fn spend_on(&mut self, key: SessionKey, command: &Result<Command, Rejection>) -> bool {
+        let (id, cost) = match command {
+            Ok(command) => (command.id(), cost_of(command, &self.settings.rate_limits.costs)),
+            Err(rejection) => (rejection.id.as_ref(), self.settings.rate_limits.costs.other),
+        };
+        match self.spend(key, cost) {
+            Ok(()) => true,
+            Err(too_much) => {
+                self.refuse(key, id, too_much);
+                false
+            }
+        }
+    }
+
+    /// The same for a ping of the transport, which no error can answer: it is left unanswered.
+    pub(super) fn spend_on_ping(&mut self, key: SessionKey) -> bool {
+        let spent = self.spend(key, self.settings.rate_limits.costs.ping).is_ok();
+        if !spent {
+            self.counters.error(ErrorCode::RateLimited);
+            self.close_if_relentless(key);
+        }
+        spent
+    }
+
+    fn spend(&mut self, key: SessionKey, cost: u32) -> Result<(), TooMuch> {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
+        let place = session.opening.identity.place.as_deref();
+        let by_user = || place.map_or(Ok(()), |place| place.spend(cost));
+        session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user)
+    }
+
+    fn refuse(&mut self, key: SessionKey, id: Option<&RequestId>, too_much: TooMuch) {
+        let code = ErrorCode::RateLimited;
+        self.counters.error(code);
+        let retry_after_ms = Some(too_much.retry_after_ms);
+        self.send(key, &Event::Error(ErrorEvent { id, code, text: code.text().into(), retry_after_ms }));
+        self.close_if_relentless(key);
+    }
+
+    /// Ends the session of who goes on and on, or of anyone where the operator wants that.
+    fn close_if_relentless(&mut self, key: SessionKey) {
+        let limits = &self.settings.rate_limits;
+        let refused = self.sessions.get(key.0 as usize).map_or(0, |session| session.meter.refused());
+        if limits.excess == Excess::Close || refused >= limits.refusals_max {
+            self.close(key, CloseCode::RateLimited, None);
+        }
+    }
+
+    /// Whether the client has to say who it is before it may ask for this.
+    pub(super) fn is_premature(&self, key: SessionKey, command: &Command) -> bool {
+        let awaited =
+            |authentication| matches!(authentication, Authentication::Awaited | Authentication::Verifying);
+        let at_once = matches!(
+            command,
+            Command::Authenticate { .. } | Command::Ping { .. } | Command::Pong | Command::Disconnect
+        );
+        !at_once && self.sessions.get(key.0 as usize).is_some_and(|session| awaited(session.authentication))
+    }
+}
+
+/// What a command counts for, in thousandths of a message.
+fn cost_of(command: &Command, costs: &Costs) -> u32 {
+    match command {
+        Command::Message { .. } | Command::Publish { .. } => costs.publish,
+        Command::Subscribe { .. } | Command::Unsubscribe { .. } => costs.subscribe,
+        Command::History { .. } => costs.history,
+        Command::Presence { .. } | Command::Users { .. } | Command::SetStatus { .. } => costs.presence,
+        Command::Request { .. } | Command::Custom { .. } => costs.request,
+        Command::Connect { .. } | Command::Authenticate { .. } => costs.other,
+        Command::Ping { .. } | Command::Pong => costs.ping,
+        // Who wants to go is not kept.
+        Command::Disconnect => 0,
+    }
+}

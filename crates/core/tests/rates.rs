@@ -1,0 +1,97 @@
+//! How much a connection may ask for: errors that say when to come again, and the end of who does not listen.
+
+use fanfare_core::limits::{Excess, Rate, RateLimits};
+use fanfare_testkit::{Setup, check_with};
+
+fn slow(setup: &mut Setup) {
+    setup.settings.rate_limits =
+        RateLimits { connection: Rate { per_second: 1, burst: 2 }, refusals_max: 4, ..RateLimits::default() };
+}
+
+#[test]
+fn who_asks_too_much_is_told_when_to_ask_again() {
+    check_with(
+        slow,
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: publish #2 lobby 1
+         ann> published #2 A.2
+         ann: publish #3 lobby 1
+         ann> error #3 rate_limited after=1000
+         ann: subscribe #4 lobby
+         ann> error #4 rate_limited after=100
+         wait 1000
+         ann: publish #5 lobby 1
+         ann> published #5 A.3",
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_costs_too_and_who_goes_on_is_sent_away() {
+    check_with(
+        slow,
+        "open ann
+         ann: garbage
+         ann> error invalid_json
+         ann: garbage
+         ann> error invalid_json
+         ann: garbage
+         ann> error rate_limited after=1000
+         ann: garbage
+         ann> error rate_limited after=1000
+         ann: custom #1 nothing
+         ann> error #1 rate_limited after=1000
+         ann: message lobby 1
+         ann> error rate_limited after=1000
+         ann> disconnect 4008 reconnect=0
+         ann> CLOSE 4008
+         ann> GONE",
+    );
+}
+
+#[test]
+fn the_operator_may_choose_to_close_at_once() {
+    check_with(
+        |setup| {
+            slow(setup);
+            setup.settings.rate_limits.excess = Excess::Close;
+        },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: publish #2 lobby 1
+         ann> published #2 A.2
+         ann: publish #3 lobby 1
+         ann> error #3 rate_limited after=1000
+         ann> disconnect 4008 reconnect=0
+         ann> CLOSE 4008
+         ann> GONE",
+    );
+}
+
+#[test]
+fn a_flood_of_pings_is_left_unanswered_and_ended() {
+    let mut script = "open ann\n".to_owned();
+    for _ in 0..20 {
+        script.push_str("ann wsping x\nann> PONG x\n");
+    }
+    script.push_str("ann wsping x\nann wsping x\nann wsping x\nann wsping x\n");
+    script.push_str("ann> disconnect 4008 reconnect=0\nann> CLOSE 4008\nann> GONE\n");
+    check_with(slow, &script);
+}
+
+#[test]
+fn who_wants_to_go_is_not_kept() {
+    check_with(
+        slow,
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: publish #2 lobby 1
+         ann> published #2 A.2
+         ann: disconnect
+         ann> CLOSE 1000
+         ann> GONE",
+    );
+}

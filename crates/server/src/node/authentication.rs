@@ -1,0 +1,152 @@
+//! Who may connect to a node: the settings, and what becomes of them when it starts.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_auth::Verifier;
+use fanfare_core::auth::Operations;
+use fanfare_core::limits::{Limits, RateLimits};
+use fanfare_core::ports::application::Peer;
+use fanfare_core::ports::broker::Inboxes;
+use fanfare_protocol::command::Topic;
+use tokio::runtime::Handle;
+use tokio::time::MissedTickBehavior;
+
+use super::{Builder, unix_ms};
+use crate::admission::users::Users;
+use crate::authority::{Outcomes, Parts, ServerAuthority};
+use crate::config::AuthMode;
+use crate::handlers::{Refused, Running};
+use crate::handshake::AuthRules;
+use crate::network::csrf::CsrfRule;
+use crate::revocations::{RevocationSettings, Revocations};
+
+/// How often users and revocations are looked at that need not be remembered any more.
+const FORGET_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The settings.
+#[derive(Default)]
+pub(super) struct Authentication {
+    mode: AuthMode,
+    verifier: Option<Verifier>,
+    cookie: Option<Arc<str>>,
+    csrf: CsrfRule,
+    revocations: RevocationSettings,
+}
+
+/// What surrounds them in a node.
+pub(super) struct Around<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) rate_limits: &'a RateLimits,
+    pub(super) application: Arc<Running>,
+    pub(super) runtime: Handle,
+    pub(super) timeout: Duration,
+    pub(super) inboxes: Arc<dyn Inboxes>,
+}
+
+/// What became of them.
+pub(super) struct Started {
+    pub(super) authority: ServerAuthority,
+    pub(super) rules: AuthRules,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) outcomes: Arc<Outcomes>,
+    users: Arc<Users>,
+    verifier: Option<Verifier>,
+}
+
+impl Builder {
+    /// Takes the tokens that this verifier accepts, from connections that have to have one, or may.
+    ///
+    /// Without it there are no tokens, and connections are anonymous unless the connect handler says otherwise.
+    /// [`AuthMode::Auto`] is [`AuthMode::Optional`] here: what it looks at is the configuration of a server.
+    #[must_use]
+    pub fn authentication(mut self, mode: AuthMode, verifier: Verifier) -> Self {
+        self.authentication.mode = mode;
+        self.authentication.verifier = Some(verifier);
+        self
+    }
+
+    /// Believes `?user=` without a credential. Only for development and closed networks.
+    #[must_use]
+    pub fn open_user_ids(mut self, open: bool) -> Self {
+        self.authentication.mode = if open { AuthMode::Open } else { AuthMode::Auto };
+        self
+    }
+
+    /// Looks for tokens in the cookie with this name too. One counts only together with a CSRF token: see
+    /// [`check_csrf`](crate::network::csrf::check_csrf).
+    #[must_use]
+    pub fn auth_cookie(mut self, name: &str, csrf: CsrfRule) -> Self {
+        self.authentication.cookie = (!name.is_empty()).then(|| name.into());
+        self.authentication.csrf = csrf;
+        self
+    }
+
+    /// Sets how revocations are remembered. Without a file they are forgotten when the node ends.
+    #[must_use]
+    pub fn revocations(mut self, settings: RevocationSettings) -> Self {
+        self.authentication.revocations = settings;
+        self
+    }
+
+    /// Decides about subscriptions that neither the namespace's rules nor a token allow: what may be done with the
+    /// channel or pattern, for as long as the connection lasts.
+    #[must_use]
+    pub fn on_subscribe<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(Peer, Topic) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Operations, Refused>> + Send + 'static,
+    {
+        self.handlers.subscribe = Some(Arc::new(move |peer, topic| Box::pin(handler(peer, topic))));
+        self
+    }
+}
+
+impl Authentication {
+    pub(super) fn start(self, around: Around<'_>) -> io::Result<Started> {
+        let revocations = Revocations::open(&self.revocations, unix_ms()).map_err(io::Error::other)?;
+        let revocations = Arc::new(revocations);
+        let users = Users::new(around.limits.connections_per_user_max, around.rate_limits.user);
+        let outcomes = Arc::new(Outcomes::default());
+        let authority = ServerAuthority::new(Parts {
+            verifier: self.verifier.clone(),
+            revocations: revocations.clone(),
+            users: users.clone(),
+            outcomes: outcomes.clone(),
+            application: around.application,
+            runtime: around.runtime,
+            timeout: around.timeout,
+            inboxes: around.inboxes,
+        });
+        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf };
+        Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
+    }
+}
+
+impl Started {
+    /// Fetches the keys of issuers who have an address, again and again.
+    pub(super) fn keep_keys_fresh(&self) -> impl Future<Output = ()> + Send + 'static {
+        let verifier = self.verifier.clone();
+        async move {
+            if let Some(verifier) = verifier {
+                verifier.keep_fresh().await;
+            }
+        }
+    }
+
+    /// Forgets, for ever, what has run out.
+    pub(super) fn forget(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (users, revocations) = (self.users.clone(), self.revocations.clone());
+        async move {
+            let mut interval = tokio::time::interval(FORGET_INTERVAL);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            loop {
+                interval.tick().await;
+                users.evict();
+                revocations.evict(unix_ms());
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Certificates that are replaced while the server runs: on SIGHUP, and when their files change.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustls::crypto::aws_lc_rs;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::certificate::Certificate;
+use super::files::CertificateFiles;
+
+/// How long files have to be left alone before they are read: a certificate and its key are written one after
+/// the other.
+const SETTLED: Duration = Duration::from_millis(250);
+
+/// Who keeps a certificate as its files have it.
+pub(super) struct Watch {
+    files: CertificateFiles,
+    certificate: Arc<Certificate>,
+    folders: Folders,
+    hangup: Option<Signal>,
+}
+
+impl Watch {
+    /// Listens from now on.
+    pub(super) fn new(files: CertificateFiles, certificate: Arc<Certificate>) -> Self {
+        let mut folders = Folders::new();
+        folders.watch(&files);
+        let hangup = signal(SignalKind::hangup());
+        if let Err(error) = &hangup {
+            tracing::warn!(%error, "SIGHUP cannot be heard; certificates are replaced when their files change");
+        }
+        Self { files, certificate, folders, hangup: hangup.ok() }
+    }
+
+    /// Puts what the files hold in force whenever they change or the signal comes, for ever. What cannot be used is
+    /// logged, and the old certificate stays.
+    pub(super) async fn run(mut self) {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        loop {
+            tokio::select! {
+                () = heard(&mut self.hangup) => tracing::info!("SIGHUP: reading the certificate again"),
+                () = self.folders.changed() => {}
+            }
+            // Before they are read, so that no change is missed: a symbolic link may lead elsewhere now.
+            self.folders.watch(&self.files);
+            match self.files.load(&provider) {
+                Ok(pair) => {
+                    pair.log_warnings();
+                    if self.certificate.replace(pair.certified) {
+                        tracing::info!(path = %self.files.cert.display(), "a new certificate is in force");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the new certificate cannot be used; the old one stays")
+                }
+            }
+        }
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The folders of the files. Not the files themselves: those are replaced by renaming others over them, or, in
+/// Kubernetes, by turning a symbolic link elsewhere.
+struct Folders {
+    watcher: Option<RecommendedWatcher>,
+    watched: HashSet<PathBuf>,
+    changes: mpsc::Receiver<()>,
+}
+
+impl Folders {
+    fn new() -> Self {
+        // One change that waits stands for all.
+        let (sender, changes) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| is_change(event.kind)) {
+                let _ = sender.try_send(());
+            }
+        });
+        let watcher = watcher.map_err(|error| warn(&error)).ok();
+        Self { watcher, watched: HashSet::new(), changes }
+    }
+
+    fn watch(&mut self, files: &CertificateFiles) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for path in [&files.cert, &files.key] {
+            let real = path.canonicalize().ok();
+            for folder in [Some(path), real.as_ref()].into_iter().flatten().filter_map(|path| folder_of(path))
+            {
+                if !self.watched.contains(&folder) {
+                    match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                        Ok(()) => drop(self.watched.insert(folder)),
+                        Err(error) => warn(&error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a change, and until no more of them come.
+    async fn changed(&mut self) {
+        if self.changes.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        while let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await {}
+    }
+}
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
+}
+
+fn warn(error: &notify::Error) {
+    tracing::warn!(%error, "the folder of the certificate cannot be watched; SIGHUP still replaces it");
+}
+
+/// Reading is none: it would be heard by whoever reads because of it.
+fn is_change(kind: EventKind) -> bool {
+    !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
