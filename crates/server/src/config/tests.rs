@@ -1,4 +1,5 @@
 mod auth;
+mod network;
 
 use std::path::PathBuf;
 
