@@ -10,6 +10,7 @@ mod config_args;
 mod publish;
 mod serve;
 mod tail;
+mod token;
 mod welcome;
 
 use std::ffi::OsString;
@@ -50,6 +51,8 @@ enum Command {
     Publish(publish::Args),
     /// Print what channels of a running server say.
     Tail(tail::Args),
+    /// Sign a token for a client.
+    Token(Box<token::Args>),
     /// Load a server and measure what it does.
     Bench(bench::Args),
 }
@@ -99,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> 
         Command::Check(args) => check::run(&args, program),
         Command::Publish(args) => publish::run(&args, program),
         Command::Tail(args) => tail::run(&args, program),
+        Command::Token(args) => token::run(&args, program),
         Command::Bench(args) => bench::run(&args),
     };
     match result {

@@ -46,6 +46,7 @@ pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
 pub use tls::TlsConfig;
+pub(crate) use verifier::own_issuer;
 
 use crate::secrets::Secret;
 
@@ -122,6 +123,12 @@ pub enum LogFormat {
 
 /// The namespace of the demo page.
 pub const DEMO_NAMESPACE: &str = "demo";
+
+/// How long a token is to last, written as durations are here, in milliseconds; a sentence if it is no duration.
+pub(crate) fn token_lifetime_ms(text: &str) -> Result<u64, String> {
+    let kind = kinds::Millis::<u64>::new(1_000, settings::TOKEN_LIFETIME_MAX_MS);
+    kinds::Kind::read(&kind, &kinds::Given::Loose(text.to_owned())).map_err(|refusal| refusal.text)
+}
 
 impl Config {
     /// Whether every listener can be reached from this host only.

@@ -235,11 +235,14 @@ impl Builder {
             authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
-        let forgetting = runtime.spawn(authentication.forget());
         let limit_loopback = self.limits.limit_loopback;
         let admission = Admission::new(self.limits);
         let network = Arc::new(Network::new(self.network, limit_loopback, admission.clone()));
-        let ticking = runtime.spawn(tick(broker.clone(), network.clone()));
+        let tasks = [
+            runtime.spawn(tick(broker.clone(), network.clone())),
+            runtime.spawn(authentication.forget()),
+            runtime.spawn(authentication.keep_keys_fresh()),
+        ];
         let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
             dialects: dialects.clone(),
@@ -263,7 +266,7 @@ impl Builder {
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
-        Ok(Node { fanfare, door, settings, threads, tasks: [ticking, forgetting] })
+        Ok(Node { fanfare, door, settings, threads, tasks })
     }
 }
 
@@ -274,7 +277,7 @@ pub struct Node {
     settings: Arc<Settings>,
     threads: Vec<JoinHandle<()>>,
     /// Let time pass, for as long as the node runs.
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: [tokio::task::JoinHandle<()>; 3],
 }
 
 impl Node {

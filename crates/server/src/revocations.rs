@@ -23,8 +23,8 @@ use list::List;
 /// How far the clocks of issuers may be apart from ours: a token lives so much longer than it says.
 const LEEWAY_MS: u64 = 30_000;
 
-/// The longest id of a token, in bytes. Longer ones cannot be taken back: users can.
-pub const TOKEN_ID_BYTES_MAX: usize = 1024;
+/// The longest id of a token, in bytes; no token with a longer one is accepted.
+pub const TOKEN_ID_BYTES_MAX: usize = 255;
 
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use fanfare_auth::Verifier;
+
 use super::config_args::ConfigArgs;
 use super::{Failure, Program, print};
 use crate::config::Config;
@@ -23,5 +25,9 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
-    print(&loaded.config.render())
+    // The files that it names are a part of it. The generated secret is not: looking makes nothing.
+    let config = &loaded.config;
+    let issuers = config.configured_issuers().map_err(Failure::Text)?;
+    Verifier::new(issuers, config.token_rules()).map_err(Failure::Text)?;
+    print(&config.render())
 }

@@ -188,13 +188,13 @@ impl Report<'_> {
 
     fn listeners(&mut self) {
         let config = self.config;
-        // Port 0 is another port each time.
-        let shared = |address: &&std::net::SocketAddr| address.port() != 0 && config.listen.contains(address);
-        if config.chose_admin_listener() && config.admin.listen.iter().any(|address| shared(&address)) {
-            self.contradiction(
-                &["admin.listen", "listen"],
-                "one address cannot serve both clients and administration",
-            );
+        for (key, others) in [("listen", &config.listen), ("tls.listen", &config.tls.listen)] {
+            // Port 0 is another port each time.
+            let shared = |address: &SocketAddr| address.port() != 0 && others.contains(address);
+            if config.chose_admin_listener() && config.admin.listen.iter().any(shared) {
+                let keys = ["admin.listen", key];
+                self.contradiction(&keys, "one address cannot serve both clients and administration");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 mod auth;
 mod network;
+mod tls;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use fanfare_auth::{IssuerSettings, KeySettings, TokenRules};
+use fanfare_auth::{Algorithm, IssuerSettings, KeySettings, TokenRules};
 
 use super::auth::IssuerConfig;
 use super::{Config, issuers};
@@ -25,15 +25,7 @@ impl Config {
     /// In a sentence, when a file that the configuration names does not hold what it should.
     pub fn verifier_settings(&self, generated: &Secret) -> Result<(Vec<IssuerSettings>, TokenRules), String> {
         let mut all = self.configured_issuers()?;
-        all.push(IssuerSettings {
-            name: issuers::BUILT_IN.to_owned(),
-            issuer: None,
-            audience: Vec::new(),
-            algorithms: vec![fanfare_auth::Algorithm::HS256],
-            keys: KeySettings::Secret(generated.expose().to_vec()),
-            user_claim: "sub".to_owned(),
-            roles_claim: "roles".to_owned(),
-        });
+        all.push(own_issuer(generated.expose().to_vec()));
         Ok((all, self.token_rules()))
     }
 
@@ -42,7 +34,7 @@ impl Config {
     /// # Errors
     /// As [`Config::verifier_settings`].
     pub fn configured_issuers(&self) -> Result<Vec<IssuerSettings>, String> {
-        self.auth.issuers.iter().map(|(name, issuer)| settings(name, issuer)).collect()
+        self.auth.issuers.iter().map(|(name, issuer)| issuer.settings(name)).collect()
     }
 
     /// What holds for every token.
@@ -55,17 +47,33 @@ impl Config {
     }
 }
 
-fn settings(name: &str, issuer: &IssuerConfig) -> Result<IssuerSettings, String> {
-    let claim = |claim: &Option<String>, usual: &str| claim.clone().unwrap_or_else(|| usual.to_owned());
-    Ok(IssuerSettings {
-        name: name.to_owned(),
-        issuer: issuer.issuer.clone(),
-        audience: issuer.audience.clone(),
-        algorithms: issuer.algorithms.clone(),
-        keys: keys(name, issuer)?,
-        user_claim: claim(&issuer.user_claim, "sub"),
-        roles_claim: claim(&issuer.roles_claim, "roles"),
-    })
+/// This server as an issuer, with the secret that it has made itself.
+pub(crate) fn own_issuer(secret: Vec<u8>) -> IssuerSettings {
+    IssuerSettings {
+        name: issuers::BUILT_IN.to_owned(),
+        issuer: None,
+        audience: Vec::new(),
+        algorithms: vec![Algorithm::HS256],
+        keys: KeySettings::Secret(secret),
+        user_claim: "sub".to_owned(),
+        roles_claim: "roles".to_owned(),
+    }
+}
+
+impl IssuerConfig {
+    /// What verifies this issuer's tokens; reads the file with its keys.
+    pub(crate) fn settings(&self, name: &str) -> Result<IssuerSettings, String> {
+        let claim = |claim: &Option<String>, usual: &str| claim.clone().unwrap_or_else(|| usual.to_owned());
+        Ok(IssuerSettings {
+            name: name.to_owned(),
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            algorithms: self.algorithms.clone(),
+            keys: keys(name, self)?,
+            user_claim: claim(&self.user_claim, "sub"),
+            roles_claim: claim(&self.roles_claim, "roles"),
+        })
+    }
 }
 
 fn keys(name: &str, issuer: &IssuerConfig) -> Result<KeySettings, String> {

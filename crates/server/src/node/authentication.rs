@@ -53,6 +53,7 @@ pub(super) struct Started {
     pub(super) revocations: Arc<Revocations>,
     pub(super) outcomes: Arc<Outcomes>,
     users: Arc<Users>,
+    verifier: Option<Verifier>,
 }
 
 impl Builder {
@@ -110,7 +111,7 @@ impl Authentication {
         let users = Users::new(around.limits.connections_per_user_max, around.rate_limits.user);
         let outcomes = Arc::new(Outcomes::default());
         let authority = ServerAuthority::new(Parts {
-            verifier: self.verifier,
+            verifier: self.verifier.clone(),
             revocations: revocations.clone(),
             users: users.clone(),
             outcomes: outcomes.clone(),
@@ -120,11 +121,21 @@ impl Authentication {
             inboxes: around.inboxes,
         });
         let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf };
-        Ok(Started { authority, rules, revocations, outcomes, users })
+        Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
     }
 }
 
 impl Started {
+    /// Fetches the keys of issuers who have an address, again and again.
+    pub(super) fn keep_keys_fresh(&self) -> impl Future<Output = ()> + Send + 'static {
+        let verifier = self.verifier.clone();
+        async move {
+            if let Some(verifier) = verifier {
+                verifier.keep_fresh().await;
+            }
+        }
+    }
+
     /// Forgets, for ever, what has run out.
     pub(super) fn forget(&self) -> impl Future<Output = ()> + Send + 'static {
         let (users, revocations) = (self.users.clone(), self.revocations.clone());

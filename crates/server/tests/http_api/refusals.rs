@@ -107,21 +107,6 @@ async fn wrong_members_are_named() {
         ),
         ("batch", r#"{"operations":{}}"#.into(), "invalid_field", json!("operations")),
         ("disconnect", r#"{"user":"a","code":70000}"#.into(), "invalid_field", json!("code")),
-        ("revoke", "{}".into(), "missing_field", json!("token")),
-        ("revoke", r#"{"token":"a","user":"b"}"#.into(), "invalid_field", json!("token")),
-        ("revoke", r#"{"token":""}"#.into(), "invalid_field", json!("token")),
-        ("revoke", r#"{"tokens":[]}"#.into(), "invalid_field", json!("tokens")),
-        (
-            "revoke",
-            format!(r#"{{"tokens":["a","{}"]}}"#, "x".repeat(1025)),
-            "invalid_field",
-            json!("tokens[1]"),
-        ),
-        ("revoke", r#"{"token":"a","before":1}"#.into(), "invalid_field", json!("before")),
-        ("revoke", r#"{"user":"a","before":-1}"#.into(), "invalid_field", json!("before")),
-        ("revoke", r#"{"user":"a","before":1e300}"#.into(), "invalid_field", json!("before")),
-        ("revoke", r#"{"user":""}"#.into(), "invalid_field", json!("user")),
-        ("revoke", r#"{"users":["a",""]}"#.into(), "invalid_field", json!("users[1]")),
         ("counts", r#"{"x":1}"#.into(), "invalid_request", json!("x")),
     ];
     for (operation, body, code, field) in cases {

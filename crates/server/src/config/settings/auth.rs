@@ -1,6 +1,6 @@
 //! Authentication.
 
-use super::{DAY_MS, Setting};
+use super::{Setting, TOKEN_LIFETIME_MAX_MS};
 use crate::config::kinds::{Choice, CookieName, Count, FilePath, Kind, Millis};
 use crate::config::{AuthMode, Csrf};
 
@@ -50,7 +50,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting!(
         "auth.token_lifetime_max",
         auth.token_lifetime_max_ms,
-        Millis::<u64>::new(1_000, 366 * DAY_MS),
+        Millis::<u64>::new(1_000, TOKEN_LIFETIME_MAX_MS),
         "the longest that a token may have to live"
     ),
     setting!(

@@ -24,7 +24,7 @@ const CLOCKS_APART_MS: u64 = 60_000;
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct RevokeRequest<'a> {
     /// The token with this id, its claim `jti`.
-    #[schema(value_type = String, min_length = 1, max_length = 1024, required = false)]
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     token: Text<'a>,
     /// The tokens with these ids.
     #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]

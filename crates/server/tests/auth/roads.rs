@@ -1,0 +1,96 @@
+//! Each way a token can come, and what is refused how.
+
+use fanfare_server::config::AuthMode;
+use serde_json::json;
+
+use super::support::{COOKIE, Handshake, Refusal, Road, Server, now, signed, token};
+
+#[tokio::test]
+async fn a_token_is_accepted_by_every_road_and_never_given_back() {
+    let server = Server::start(AuthMode::Required).await;
+    let token = token(json!({"sub": "ann"}));
+    for road in Road::ALL {
+        let mut client = server.attempt(road, &token).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        assert_eq!(client.user().await.as_deref(), Some("ann"), "{road:?}");
+        assert!(!client.head.contains(&token[..16]), "{road:?}: {}", client.head);
+        let answered = client.head.to_lowercase().contains("sec-websocket-protocol: fanfare.native\r\n");
+        assert_eq!(answered, road == Road::Subprotocol, "{}", client.head);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_token_is_refused_by_every_road() {
+    let server = Server::start(AuthMode::Required).await;
+    let bad = [
+        (signed(b"some other secret of 32 bytes...", json!({"sub": "ann"})), "authentication_failed"),
+        (token(json!({"sub": "ann", "exp": now() - 60})), "token_expired"),
+        ("canary-of-a-token".to_owned(), "authentication_failed"),
+    ];
+    for (token, code) in &bad {
+        for road in Road::ALL {
+            let Err(refusal) = server.attempt(road, token).await else { panic!("{road:?} let {code} in") };
+            let number = if road == Road::FirstMessage { 4001 } else { 401 };
+            assert_eq!((refusal.number, &*refusal.code), (number, *code), "{road:?}: {refusal:?}");
+            let said = format!("{}{}", refusal.head, refusal.text);
+            assert!(!said.contains(&token[..12]), "{road:?} repeats the token: {said}");
+            if road != Road::FirstMessage {
+                let challenge = "www-authenticate: bearer error=\"invalid_token\"\r\n";
+                assert!(refusal.head.to_lowercase().contains(challenge), "{}", refusal.head);
+                assert!(refusal.head.to_lowercase().contains("content-type: application/json\r\n"));
+            }
+        }
+    }
+    server.until_connections(0).await;
+    let metrics = server.node.fanfare().metrics().await.unwrap();
+    let outcomes: Vec<_> = metrics.authentications.into_iter().collect();
+    assert_eq!(outcomes, [("authentication_failed", 10), ("token_expired", 5)]);
+}
+
+#[tokio::test]
+async fn the_same_token_by_several_roads_is_one_and_others_are_refused() {
+    let server = Server::start(AuthMode::Required).await;
+    let (first, second) = (token(json!({"sub": "ann"})), token(json!({"sub": "bob"})));
+    let (bearer, cookie) = (format!("Bearer {first}"), format!("{COOKIE}={first}"));
+    let headers = [("Authorization", bearer.as_str()), ("Cookie", cookie.as_str())];
+    let query = format!("token={first}");
+    let same = server.open(Handshake { query: &query, headers: &headers }).await;
+    assert_eq!(same.unwrap_or_else(|refusal| panic!("{refusal:?}")).user().await.as_deref(), Some("ann"));
+    let query = format!("token={second}");
+    for header in &headers {
+        let two = server.open(Handshake { query: &query, headers: std::slice::from_ref(header) }).await;
+        let Err(Refusal { number, code, .. }) = two else { panic!("{} was let in", header.0) };
+        assert_eq!((number, &*code), (400, "bad_handshake"), "{}", header.0);
+    }
+}
+
+/// Browsers refuse an answer that names none of the subprotocols they offered; other clients do not.
+#[tokio::test]
+async fn a_token_that_is_the_only_subprotocol_is_answered_with_none() {
+    let server = Server::start(AuthMode::Required).await;
+    let protocol = format!("auth.{}", token(json!({"sub": "ann"})));
+    let handshake = Handshake { query: "", headers: &[("Sec-WebSocket-Protocol", &protocol)] };
+    let mut client = server.open(handshake).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    assert!(!client.head.to_lowercase().contains("sec-websocket-protocol"), "{}", client.head);
+    assert_eq!(client.user().await.as_deref(), Some("ann"));
+}
+
+#[tokio::test]
+async fn other_credentials_in_the_same_places_are_left_alone() {
+    let server = Server::start(AuthMode::Optional).await;
+    for header in [("Authorization", "Basic QTpC"), ("Cookie", "session=; other=x"), ("Cookie", "sessions=x")]
+    {
+        let client = server.open(Handshake { query: "", headers: &[header] }).await;
+        let mut client = client.unwrap_or_else(|refusal| panic!("{header:?}: {refusal:?}"));
+        assert_eq!(client.user().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_token_larger_than_any_is_refused() {
+    let server = Server::start(AuthMode::Required).await;
+    for (road, bytes) in [(Road::Header, 20_000), (Road::Query, 20_000), (Road::FirstMessage, 20_000)] {
+        let Err(refusal) = server.attempt(road, &"x".repeat(bytes)).await else { panic!("{road:?}") };
+        assert_eq!(refusal.code, "authentication_failed", "{road:?}");
+        assert!(refusal.text.len() < 200, "{refusal:?}");
+    }
+}
