@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -143,11 +143,12 @@ impl Service {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(arrived.peer));
             request.extensions_mut().insert(arrived);
-            let wants_upgrade = request.headers().contains_key(UPGRADE);
+            let wants_upgrade =
+                request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
             let answer = self.router.clone().oneshot(request);
             async move {
                 let mut response = answer.await?;
-                // Frames sent in the belief that an upgrade succeeded must not be read as another request.
+                // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
                 if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
                 }

@@ -1,4 +1,5 @@
 mod auth;
+mod tls;
 
 use std::path::PathBuf;
 

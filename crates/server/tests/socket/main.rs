@@ -6,6 +6,7 @@
 //! - `origins`, `addresses`: whose pages may connect, where a client is, and how often it may come
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
 //! - `process`: the binary, where it matters that it is a process
@@ -27,3 +28,5 @@ mod raw_socket_frames;
 mod raw_socket_http;
 mod recovery;
 mod support;
+mod tls;
+mod tls_renewal;
