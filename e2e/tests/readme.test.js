@@ -92,7 +92,8 @@ test("the configuration is one", async () => {
   assert.match(stdout, /namespaces\.prices\.outbox_policy = "keep_latest" +# .*fanfare\.toml/);
 });
 
-test("a server that others could reach does not start without a word", async () => {
-  const refused = run(BINARY, ["serve", "--listen", "0.0.0.0:0"], { env: { FANFARE_DATA_DIR: folder } });
+test("a server that others could reach does without authentication only when told twice", async () => {
+  const flags = ["--listen", "0.0.0.0:0", "--insecure"];
+  const refused = run(BINARY, ["serve", ...flags], { env: { FANFARE_DATA_DIR: folder } });
   await assert.rejects(refused, (error) => error.code === 1 && /insecure/.test(error.stderr));
 });
