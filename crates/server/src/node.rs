@@ -200,9 +200,8 @@ impl Builder {
             return Err(io::Error::other(format!("no origin: \"{odd}\"")));
         }
         let dialects = Dialects::new(self.dialects);
-        let default_dialect = dialects
-            .by_name(&self.default_dialect)
-            .ok_or_else(|| io::Error::other(format!("no such dialect: {}", self.default_dialect)))?;
+        let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
+        let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
