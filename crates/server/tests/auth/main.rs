@@ -3,8 +3,8 @@
 //!
 //! - `roads`: each way a token can come, and what is refused how
 //! - `modes`: who needs one
-//! - `forged`: every forged token at every entry point
 //! - `rust_client`: how the client of this project renews its tokens
+//! - `forged`: every forged token at every entry point
 //! - `places`: bounds and rates that a user's connections share
 //! - `subscriptions`: tokens and handlers that allow one
 //! - `revocation`: by token and by user, now and after a restart
