@@ -196,9 +196,7 @@ impl Builder {
     /// When the system grants no threads, selectors or random numbers, the default dialect is unknown,
     /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
-        if let Some(odd) = self.odd_origin {
-            return Err(io::Error::other(format!("no origin: \"{odd}\"")));
-        }
+        self.check_origins()?;
         let dialects = Dialects::new(self.dialects);
         let default_dialect = dialects
             .by_name(&self.default_dialect)
@@ -235,9 +233,8 @@ impl Builder {
             authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
-        let limit_loopback = self.limits.limit_loopback;
         let admission = Admission::new(self.limits);
-        let network = Arc::new(Network::new(self.network, limit_loopback, admission.clone()));
+        let network = Arc::new(Network::new(self.network, settings.limits.limit_loopback, admission.clone()));
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
