@@ -196,9 +196,7 @@ impl Builder {
     /// When the system grants no threads, selectors or random numbers, the default dialect is unknown,
     /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
-        if let Some(odd) = self.odd_origin {
-            return Err(io::Error::other(format!("no origin: \"{odd}\"")));
-        }
+        self.check_origins()?;
         let dialects = Dialects::new(self.dialects);
         let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
         let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
