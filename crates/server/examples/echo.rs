@@ -59,6 +59,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let router = axum::Router::new().fallback_service(node.websocket::<()>());
     let listener = listen::bind(address)?;
     println!("echoing on ws://{}", listener.local_addr()?);
-    listen::serve(listener, router, Duration::from_secs(5)).await;
+    listen::serve(listener, router, Duration::from_secs(5), Some(node.network())).await;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod issuers;
 mod kinds;
 mod load;
 mod namespaces;
+mod network;
 mod problem;
 mod relations;
 mod settings;
@@ -40,6 +41,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
+pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
@@ -68,6 +70,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// Who may connect from where, and how often.
+    pub network: NetworkConfig,
     /// TLS.
     pub tls: TlsConfig,
     /// The engine's bounds.
@@ -152,6 +156,12 @@ impl Config {
         if self.insecure { RateLimits::off() } else { self.rate_limits.clone() }
     }
 
+    /// Who may connect from where, and how often, with what `insecure` switches off.
+    pub fn network(&self) -> NetworkConfig {
+        let network = self.network.clone();
+        if self.insecure { network.without_rates() } else { network }
+    }
+
     /// The namespaces as the engine wants them.
     pub fn engine_namespaces(&self) -> Namespaces {
         let mut namespaces = Namespaces::new(self.namespace.clone(), self.namespaces_strict);
@@ -188,6 +198,7 @@ impl Config {
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            network: NetworkConfig::default(),
             tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),

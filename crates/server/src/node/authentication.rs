@@ -20,6 +20,7 @@ use crate::authority::{Outcomes, Parts, ServerAuthority};
 use crate::config::AuthMode;
 use crate::handlers::{Refused, Running};
 use crate::handshake::AuthRules;
+use crate::network::csrf::CsrfRule;
 use crate::revocations::{RevocationSettings, Revocations};
 
 /// How often users and revocations are looked at that need not be remembered any more.
@@ -31,6 +32,7 @@ pub(super) struct Authentication {
     mode: AuthMode,
     verifier: Option<Verifier>,
     cookie: Option<Arc<str>>,
+    csrf: CsrfRule,
     revocations: RevocationSettings,
 }
 
@@ -73,10 +75,12 @@ impl Builder {
         self
     }
 
-    /// Looks for tokens in the cookie with this name too.
+    /// Looks for tokens in the cookie with this name too. One counts only together with a CSRF token: see
+    /// [`check_csrf`](crate::network::csrf::check_csrf).
     #[must_use]
-    pub fn auth_cookie(mut self, name: &str) -> Self {
+    pub fn auth_cookie(mut self, name: &str, csrf: CsrfRule) -> Self {
         self.authentication.cookie = (!name.is_empty()).then(|| name.into());
+        self.authentication.csrf = csrf;
         self
     }
 
@@ -116,7 +120,7 @@ impl Authentication {
             timeout: around.timeout,
             inboxes: around.inboxes,
         });
-        let rules = AuthRules { mode: self.mode, cookie: self.cookie };
+        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf };
         Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
     }
 }

@@ -3,6 +3,7 @@
 //! - `raw_socket_http`, `raw_socket_frames`, `raw_socket_application`: tables of what goes wrong, each case
 //!   with a neighbour in the same room that must not notice
 //! - `raw_socket_floods`, `raw_socket_deadlines`: much at once, and too late
+//! - `origins`, `addresses`: whose pages may connect, where a client is, and how often it may come
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `handlers`, `embedding`: in an application
@@ -11,11 +12,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
+mod addresses;
 mod administration;
 mod conversation;
 mod embedding;
 mod handlers;
 mod limits;
+mod origins;
 mod process;
 mod raw_socket_application;
 mod raw_socket_deadlines;
