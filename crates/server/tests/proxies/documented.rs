@@ -104,14 +104,18 @@ fn without_the_headers_of_the_upgrade_the_server_says_what_is_missing() {
     let server = serve(&[]);
     let upgrade = "GET /ws HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    for missing in ["proxy_set_header Upgrade    $fanfare_upgrade;", "proxy_http_version 1.1;"] {
+    let cases = [
+        ("proxy_set_header Upgrade    $fanfare_upgrade;", 426, "upgrade_required"),
+        ("proxy_http_version 1.1;", 400, "bad_handshake"),
+    ];
+    for (missing, expected, code) in cases {
         let proxy = Proxy::start(Kind::Nginx, server.address(), |text| {
             assert!(text.contains(missing), "{missing} is not in the file");
             text.replace(missing, "keepalive_timeout 0;")
         });
         let answer = exchange(proxy.plain, upgrade.as_bytes()).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 4") && answer.contains(r#""code":""#), "{missing}: {answer}");
-        println!("{missing} {answer}");
+        assert_eq!(status(&answer), expected, "{missing}: {answer}");
+        assert!(answer.contains(code), "{missing}: {answer}");
     }
 }
 
