@@ -92,7 +92,7 @@ test("the configuration is one", async () => {
   assert.match(stdout, /namespaces\.prices\.outbox_policy = "keep_latest" +# .*fanfare\.toml/);
 });
 
-test("a server that others could reach does not start without a word", async () => {
-  const refused = run(BINARY, ["serve", "--listen", "0.0.0.0:0"], { env: { FANFARE_DATA_DIR: folder } });
+test("a server that others could reach does not start insecure when told so once", async () => {
+  const refused = run(BINARY, ["serve", "--listen", "0.0.0.0:0", "--insecure"], { env: { FANFARE_DATA_DIR: folder } });
   await assert.rejects(refused, (error) => error.code === 1 && /insecure/.test(error.stderr));
 });

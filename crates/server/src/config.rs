@@ -136,11 +136,16 @@ impl Config {
         self.listen.iter().chain(&self.tls.listen).all(|address| address.ip().is_loopback())
     }
 
+    /// Whether nobody from elsewhere gets here: a trusted proxy brings them to a loopback address too.
+    fn private(&self) -> bool {
+        self.loopback_only() && self.network.trusted_proxies.is_empty()
+    }
+
     /// Whether connections have to authenticate: one of [`AuthMode`]'s words other than [`AuthMode::Auto`].
     pub fn auth_mode(&self) -> AuthMode {
         match self.auth.mode {
             AuthMode::Auto if self.insecure => AuthMode::Open,
-            AuthMode::Auto if self.loopback_only() && self.auth.issuers.is_empty() => AuthMode::Open,
+            AuthMode::Auto if self.private() && self.auth.issuers.is_empty() => AuthMode::Open,
             AuthMode::Auto => AuthMode::Required,
             said => said,
         }

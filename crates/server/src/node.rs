@@ -212,20 +212,19 @@ impl Builder {
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
         let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared.clone());
-        let authentication = self.authentication.start(authentication::Around {
-            limits: &self.limits,
-            rate_limits: &self.rate_limits,
-            application: application.clone(),
-            runtime: runtime.clone(),
-            timeout,
-            inboxes: shared.clone(),
-        })?;
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
             rate_limits: self.rate_limits,
             namespaces: Arc::new(self.namespaces),
         });
+        let authentication = self.authentication.start(authentication::Around {
+            settings: &settings,
+            application: application.clone(),
+            runtime: runtime.clone(),
+            timeout,
+            inboxes: shared.clone(),
+        })?;
         let start = Start {
             node: (seed >> 32) as u32,
             settings: settings.clone(),
@@ -235,15 +234,13 @@ impl Builder {
             authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
-        let limit_loopback = self.limits.limit_loopback;
         let admission = Admission::new(self.limits);
-        let network = Arc::new(Network::new(self.network, limit_loopback, admission.clone()));
+        let network = Arc::new(Network::new(self.network, settings.limits.limit_loopback, admission.clone()));
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
             runtime.spawn(authentication.keep_keys_fresh()),
         ];
-        let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
             dialects: dialects.clone(),
             default_dialect,
@@ -253,7 +250,7 @@ impl Builder {
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            draining,
+            draining: Arc::new(AtomicBool::new(false)),
             close,
         };
         let fanfare = Fanfare::new(handle::Parts {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use fanfare_auth::Verifier;
 use fanfare_core::auth::Operations;
-use fanfare_core::limits::{Limits, RateLimits};
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::broker::Inboxes;
+use fanfare_core::shard::Settings;
 use fanfare_protocol::command::Topic;
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
@@ -38,8 +38,7 @@ pub(super) struct Authentication {
 
 /// What surrounds them in a node.
 pub(super) struct Around<'a> {
-    pub(super) limits: &'a Limits,
-    pub(super) rate_limits: &'a RateLimits,
+    pub(super) settings: &'a Settings,
     pub(super) application: Arc<Running>,
     pub(super) runtime: Handle,
     pub(super) timeout: Duration,
@@ -108,7 +107,8 @@ impl Authentication {
     pub(super) fn start(self, around: Around<'_>) -> io::Result<Started> {
         let revocations = Revocations::open(&self.revocations, unix_ms()).map_err(io::Error::other)?;
         let revocations = Arc::new(revocations);
-        let users = Users::new(around.limits.connections_per_user_max, around.rate_limits.user);
+        let settings = around.settings;
+        let users = Users::new(settings.limits.connections_per_user_max, settings.rate_limits.user);
         let outcomes = Arc::new(Outcomes::default());
         let authority = ServerAuthority::new(Parts {
             verifier: self.verifier.clone(),

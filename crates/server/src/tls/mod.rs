@@ -29,6 +29,7 @@ use crate::listen::socket::HttpSocket;
 use certificate::Certificate;
 use files::{CertificateFiles, FilesError};
 use socket::TlsSocket;
+use watch::Watch;
 
 /// The oldest version of TLS that is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,10 +80,11 @@ impl Tls {
         Ok(Self { acceptor, source: Source::Files { files, certificate } })
     }
 
-    /// Replaces the certificate whenever its files change or the process gets SIGHUP, for ever.
-    pub async fn renew(self) {
+    /// Replaces the certificate whenever its files change or the process gets SIGHUP, for ever. Both are listened to
+    /// from this call on.
+    pub fn renew(self) -> impl Future<Output = ()> + Send {
         match self.source {
-            Source::Files { files, certificate } => watch::renew(&files, &certificate).await,
+            Source::Files { files, certificate } => Watch::new(files, certificate).run(),
         }
     }
 

@@ -4,7 +4,9 @@ use fanfare_server::config::NetworkConfig;
 use fanfare_server::network::ClientAddress;
 
 use super::support::node::{TestNode, builder};
+use super::support::process::Process;
 use super::support::raw::{Answer, HEAD, Raw};
+use super::support::within;
 
 /// Asks for a connection with more headers and gives the answer.
 async fn knock(node: &TestNode, headers: &[(&str, &str)]) -> Answer {
@@ -75,4 +77,29 @@ async fn behind_a_proxy_that_ends_tls_the_scheme_has_to_agree() {
         assert_eq!(answer.summary(), wanted, "{origin} over {proto}");
     }
     node.stop();
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_with_its_address_and_without_secrets() {
+    let settings =
+        [("FANFARE_LOG_FILTER", "fanfare_server=trace"), ("FANFARE_NETWORK_ORIGINS", "https://app.example")];
+    let mut server = Process::start(&settings, 256).await;
+    let mut raw = Raw::connect(server.address).await.unwrap();
+    let more = "Origin: https://evil.example\r\nCookie: session=canary-1; csrf=canary-2\r\nX-CSRF-Token: canary-3\r\n\
+        Authorization: Bearer canary-4\r\nX-Forwarded-For: canary-5\r\n";
+    let head = HEAD.replacen("/ws", "/ws?token=canary-6&csrf=canary-7&dialect=native", 1);
+    raw.send(head.replace("Host: localhost\r\n", &format!("Host: localhost\r\n{more}")).as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(raw.answer().await.unwrap().summary(), "HTTP 403 origin_not_allowed");
+    let mut line = server.logged("a handshake was refused").await;
+    for part in ["code=\"origin_not_allowed\"", "address=127.0.0.1", "/ws?token=…&csrf=…&dialect=native"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
+    server.terminate();
+    while let Some(next) = within("the end of the log", server.log.recv()).await.unwrap() {
+        line.push_str(&next);
+    }
+    assert!(!line.contains("canary"), "{line}");
 }
