@@ -5,6 +5,8 @@
 
 #[path = "simulation/members.rs"]
 mod members;
+#[path = "simulation/rights.rs"]
+mod rights;
 #[path = "simulation/world.rs"]
 mod world;
 

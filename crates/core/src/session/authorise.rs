@@ -208,7 +208,8 @@ impl Shard {
         }
     }
 
-    fn may_stay(&self, key: SessionKey, topic: &Topic) -> bool {
+    /// Whether what the session now has would allow it to begin a subscription to the topic.
+    pub(crate) fn may_stay(&self, key: SessionKey, topic: &Topic) -> bool {
         let Some(session) = self.sessions.get(key.0 as usize) else { return false };
         // What the backend began is the backend's to end, whatever the rules admit.
         if session.given.grants().iter().any(|grant| grant.allows(Operation::Subscribe, topic)) {

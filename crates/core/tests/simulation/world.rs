@@ -1,12 +1,17 @@
 //! Clients that do whatever the seed says, and write down what they did and saw.
 
+#[path = "guarded.rs"]
+mod guarded;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use fanfare_core::auth::Access;
+use fanfare_core::limits::Rate;
 use fanfare_core::namespace::OutboxPolicy;
 use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
 use fanfare_protocol::command::HistoryRange;
-use fanfare_testkit::bench::opening;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
 use fanfare_testkit::rng::Rng;
@@ -14,17 +19,33 @@ use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
 
 use crate::members::Members;
+use crate::rights::{GUARDED, Permits, Revocation, Token};
+use guarded::{Found, LISTENER};
 
 /// Channels with different settings; see [`setup`].
-const CHANNELS: [&str; 7] = ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g"];
+const CHANNELS: [&str; 10] =
+    ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g", "vault:h", "staff:i", "long:$j"];
 /// The channel whose joins and leaves are watched.
 const LOUD: &str = "loud:e";
+/// Why a publish may fail.
+const FAILURES: [&str; 5] = [
+    "overloaded",
+    "too_many_requests_in_flight",
+    "permission_denied",
+    "rate_limited",
+    "authentication_required",
+];
 const CLIENTS: u32 = 6;
 const LONG_SIZE: u32 = 40;
 const GRACE_MS: u64 = 2_000;
 
 fn setup(seed: u64) -> Setup {
-    let mut setup = Setup { shards: 3, seed, ..Setup::default() };
+    let mut setup = Setup { shards: 3, seed, tokens: true, ..Setup::default() };
+    setup.settings.deadlines.expiry_warning_ms = 1_000;
+    if seed.is_multiple_of(4) {
+        setup.settings.rate_limits.connection = Rate { per_second: 3, burst: 6 };
+        setup.settings.rate_limits.refusals_max = 8;
+    }
     setup.settings.limits.outbox_bytes_max = 800;
     setup.settings.limits.inbox_deliveries_max = 60;
     setup.settings.limits.requests_in_flight_max = 10;
@@ -33,6 +54,8 @@ fn setup(seed: u64) -> Setup {
     setup.namespace("bare", |n| (n.history_size, n.presence) = (0, false));
     setup.namespace("soft", |n| n.outbox_policy = OutboxPolicy::DropOldest);
     setup.namespace("last", |n| n.outbox_policy = OutboxPolicy::KeepLatest);
+    setup.namespace("vault", |n| n.rules.subscribe = Access::Token);
+    setup.namespace("staff", |n| n.rules.subscribe = Access::Roles(["crew".into()].into()));
     setup.namespace("loud", |n| {
         (n.join_leave, n.replay_on_subscribe) = (true, 1);
         n.presence_grace_ms = GRACE_MS as u32;
@@ -43,6 +66,8 @@ fn setup(seed: u64) -> Setup {
 /// What a client has of a channel.
 #[derive(Debug, Clone, Default)]
 struct Sub {
+    /// Whether it is subscribed, as far as it was told.
+    live: bool,
     /// Whether it is subscribed, or has asked to be.
     active: bool,
     /// The request that it waits for.
@@ -63,6 +88,16 @@ struct Actor {
     publishing: BTreeMap<u64, usize>,
     /// The last publish with a key: channel, key, payload, tag.
     keyed: Option<(&'static str, u64, u64)>,
+    /// Whether it has yet to say who it is.
+    is_unauthenticated: bool,
+    /// The request with a newer token that is unanswered.
+    authenticating: Option<u64>,
+    /// Unsubscriptions that are unanswered: request and channel.
+    leaving: BTreeMap<u64, &'static str>,
+    /// Subscriptions with a token that are unanswered: request and channel.
+    tokens: BTreeMap<u64, &'static str>,
+    /// The token that its connection came with, this one or the last.
+    former: Option<Token>,
 }
 
 /// A run.
@@ -77,25 +112,55 @@ pub(crate) struct World {
     pub(crate) trace: String,
     next: u64,
     connections: u32,
+    seed: u64,
+    /// Whether credentials last and everyone says at once who they are.
+    calm: bool,
+    permits: Permits,
+    /// What the authority has yet to say.
+    found: Vec<Found>,
+    /// Revocations that were noted, and those among them that have yet to be sent.
+    noted: Vec<Revocation>,
+    revoking: Vec<Revocation>,
+    /// Held by every place among a user's connections.
+    places: Arc<()>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut bench = Bench::new(&setup(seed));
         let mut history = History::default();
-        note_held(&bench, &mut history);
+        let places = Arc::new(());
+        note_held(&bench, &places, &mut history);
+        let permits = Permits::new(CLIENTS as usize, &[LISTENER], &mut history);
         let members = Members::watch(&mut bench, LOUD, GRACE_MS, CLIENTS as usize);
         (0..bench.shards.len()).for_each(|shard| bench.hold(shard, true));
         let actors = (0..CLIENTS).map(|_| Actor::default()).collect();
         let (rng, trace) = (Rng::new(seed), String::new());
-        Self { bench, rng, actors, members, history, trace, next: 0, connections: 0 }
+        let (found, noted, revoking) = Default::default();
+        Self {
+            bench,
+            rng,
+            actors,
+            members,
+            history,
+            trace,
+            next: 0,
+            connections: 0,
+            seed,
+            calm: false,
+            permits,
+            found,
+            noted,
+            revoking,
+            places,
+        }
     }
 
     /// One thing that the seed chooses.
     pub(crate) fn step(&mut self) {
         let actor = self.rng.below(self.actors.len());
         let shard = self.rng.below(self.bench.shards.len());
-        match self.rng.below(100) {
+        match self.rng.below(125) {
             0..26 => (0..=self.rng.below(3)).for_each(|_| self.publish(actor)),
             26..34 => self.toggle(actor),
             34..56 => {
@@ -103,11 +168,20 @@ impl World {
                     self.bench.deliver_one(shard);
                 }
             }
-            56..74 => self.bench.turn(shard),
+            56..74 => self.turn(shard),
             74..80 => self.pass(),
             80..86 => self.make_slow(actor),
             86..88 => self.cut(actor),
             88 => self.lose_continuity(),
+            89..92 => self.authenticate(actor),
+            92..96 => self.renew(actor),
+            96..106 => self.tell_found(),
+            106 => self.revoke(actor),
+            107..109 => self.send_revocation(),
+            109..113 => {
+                let channel = *self.rng.pick(&CHANNELS);
+                self.look_back(actor, channel);
+            }
             _ => self.connect(actor),
         }
         self.read();
@@ -125,13 +199,23 @@ impl World {
         let lane = self.rng.below(2) as u8;
         let shard = self.rng.below(self.bench.shards.len());
         let name = format!("u{actor}");
-        let client = self.bench.open(&name, shard, opening(lane, Some(script::user(&name))), false);
+        let opening = self.arrive(actor, lane);
+        let is_unauthenticated = opening.must_authenticate;
+        let client = self.bench.open(&name, shard, opening, false);
         self.connections += 1;
         self.actors[actor].connection = self.connections;
         self.actors[actor].client = Some(client);
-        let wanted: Vec<&str> =
-            self.actors[actor].subs.iter().filter(|(_, s)| s.active).map(|(c, _)| *c).collect();
-        for channel in wanted {
+        self.actors[actor].is_unauthenticated = is_unauthenticated;
+        match is_unauthenticated {
+            true if self.rng.chance(70) => self.authenticate(actor),
+            true => {}
+            false => self.subscribe_to_all(actor),
+        }
+    }
+
+    fn subscribe_to_all(&mut self, actor: usize) {
+        let wanted = self.actors[actor].subs.iter().filter(|(_, sub)| sub.active).map(|(name, _)| *name);
+        for channel in wanted.collect::<Vec<_>>() {
             self.subscribe(actor, channel);
         }
     }
@@ -139,12 +223,19 @@ impl World {
     fn subscribe(&mut self, actor: usize, channel: &'static str) {
         let id = self.fresh();
         let history = if self.rng.chance(30) { " history=4" } else { "" };
-        let Actor { client: Some(client), subs, asking, .. } = &mut self.actors[actor] else { return };
+        let has_token = GUARDED.contains(&channel) && self.rng.chance(40);
+        let text = has_token.then(|| format!(" token={}", self.token_text(actor, id)));
+        let Actor { client: Some(client), subs, asking, tokens, .. } = &mut self.actors[actor] else {
+            return;
+        };
         let sub = subs.entry(channel).or_default();
         let since = sub.position;
         (sub.active, sub.asked) = (true, Some(id));
         asking.insert(id, (sub.filter, since));
-        let mut line = format!("subscribe #{id} {channel}{history}");
+        if has_token {
+            tokens.insert(id, channel);
+        }
+        let mut line = format!("subscribe #{id} {channel}{history}{}", text.unwrap_or_default());
         if let Some(place) = since {
             let _ = write!(line, " recover={}.{}", name_of(place.epoch), place.offset);
         }
@@ -153,6 +244,7 @@ impl World {
         }
         let client = *client;
         self.send(client, &line);
+        self.note_found();
     }
 
     fn send(&mut self, client: usize, line: &str) {
@@ -168,6 +260,7 @@ impl World {
         let sub = self.actors[actor].subs.get(channel).cloned().unwrap_or_default();
         if sub.active && self.rng.chance(50) {
             let id = self.fresh();
+            self.actors[actor].leaving.insert(id, channel);
             self.send(client, &format!("unsubscribe #{id} {channel}"));
             self.look(Some(actor));
             // What is asked is taken back, and answered with an error of its own.
@@ -178,7 +271,8 @@ impl World {
             let filter = self.rng.chance(30).then(|| self.rng.below(2) as u64);
             // A position under one filter says nothing about messages that another lets through.
             let position = sub.position.filter(|_| filter == sub.filter && self.rng.chance(50));
-            self.actors[actor].subs.insert(channel, Sub { filter, position, ..Sub::default() });
+            let live = sub.live;
+            self.actors[actor].subs.insert(channel, Sub { live, filter, position, ..Sub::default() });
             self.subscribe(actor, channel);
         }
     }
@@ -203,6 +297,11 @@ impl World {
         let key = key.map(|key| format!(" idem={key}")).unwrap_or_default();
         let latest = if payload % 5 < 3 { format!(" key=k{}", payload % 5) } else { String::new() };
         self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}{latest}"));
+    }
+
+    fn turn(&mut self, shard: usize) {
+        self.expire(Some(shard));
+        self.bench.turn(shard);
     }
 
     fn pass(&mut self) {
@@ -244,6 +343,7 @@ impl World {
     fn read(&mut self) {
         self.bench.answer_pings();
         self.look(None);
+        self.listen();
         for actor in 0..self.actors.len() {
             let Some(client) = self.actors[actor].client else { continue };
             for line in self.bench.clients[client].take_lines() {
@@ -260,10 +360,16 @@ impl World {
         let (id, connection) = (actor as u32, self.actors[actor].connection);
         self.actors[actor].client = None;
         let _ = writeln!(self.trace, "u{actor} gone");
-        self.actors[actor].publishing.clear();
-        self.actors[actor].asking.clear();
-        for (channel, sub) in &mut self.actors[actor].subs {
-            sub.asked = None;
+        self.permits.gone(actor);
+        self.permits.note(&mut self.history);
+        let Actor { publishing, asking, tokens, authenticating, leaving, subs, .. } = &mut self.actors[actor];
+        leaving.clear();
+        publishing.clear();
+        asking.clear();
+        tokens.clear();
+        *authenticating = None;
+        for (channel, sub) in subs {
+            (sub.asked, sub.live) = (None, false);
             self.history.add(id, Operation::End, channel).by(connection);
         }
     }
@@ -272,12 +378,25 @@ impl World {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["message", channel, place, data] => self.hear_message(actor, channel, place, data),
+            ["subscribed", id, _, "replayed=0"] => {
+                // A newer token was taken.
+                self.actors[actor].asking.remove(&number(id));
+                self.answered(actor, number(id), true);
+            }
             ["subscribed", id, channel, place, ..] => {
+                self.answered(actor, number(id), true);
                 self.hear_subscribed(actor, id, channel, place, line.contains("recovered=true"));
             }
-            ["unsubscribed", _, channel] => {
-                let connection = self.actors[actor].connection;
-                self.history.add(actor as u32, Operation::End, channel).by(connection);
+            ["unsubscribed", id, channel] if id.starts_with('#') => self.hear_unsubscribed(actor, channel),
+            ["unsubscribed", channel, _] => self.hear_unsubscribed(actor, channel),
+            ["authenticated", id, ..] => {
+                self.answered(actor, number(id), true);
+                if std::mem::take(&mut self.actors[actor].is_unauthenticated) {
+                    self.subscribe_to_all(actor);
+                }
+            }
+            ["history", id, channel, ..] if id.starts_with('#') => {
+                self.hear_history(actor as u32, channel, line);
             }
             ["published", id, place, ..] => {
                 let Some(index) = self.actors[actor].publishing.remove(&number(id)) else { return };
@@ -289,9 +408,30 @@ impl World {
                 let count = number(count);
                 self.history.add(actor as u32, Operation::Lagged { count }, channel);
             }
-            ["error", id, code] => self.hear_error(actor, number(id), code),
-            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE", ..] => {}
+            ["error", id, code, ..] if id.starts_with('#') => self.hear_error(actor, number(id), code),
+            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE" | "expiring" | "error", ..] => {}
             _ => panic!("an unexpected line: {line}"),
+        }
+    }
+
+    /// A request that may have had a token is answered.
+    fn answered(&mut self, actor: usize, id: u64, accepted: bool) {
+        self.actors[actor].tokens.remove(&id);
+        self.actors[actor].authenticating.take_if(|awaited| *awaited == id);
+        self.permits.answered(actor, id, accepted);
+        self.permits.note(&mut self.history);
+    }
+
+    fn hear_unsubscribed(&mut self, actor: usize, channel: &str) {
+        let Actor { connection, subs, tokens, .. } = &mut self.actors[actor];
+        self.history.add(actor as u32, Operation::End, channel).by(*connection);
+        if let Some(sub) = subs.get_mut(channel) {
+            sub.live = false;
+            sub.active &= sub.asked.is_some();
+        }
+        if tokens.values().all(|asked| *asked != channel) {
+            self.permits.left(actor, channel);
+            self.permits.note(&mut self.history);
         }
     }
 
@@ -311,8 +451,12 @@ impl World {
         let (place, connection) = (place_of(place), self.actors[actor].connection);
         let Actor { subs, asking, .. } = &mut self.actors[actor];
         let Some((filter, since)) = asking.remove(&number(id)) else { panic!("{id} was not asked") };
-        let Some(sub) = subs.get_mut(channel) else { return };
+        let Some(name) = CHANNELS.into_iter().find(|name| *name == channel) else {
+            panic!("nobody asked for {channel}");
+        };
+        let sub = subs.entry(name).or_default();
         sub.asked.take_if(|asked| *asked == number(id));
+        (sub.live, sub.active, sub.filter) = (true, true, filter);
         // What is replayed counts from when it comes; without a recovery the channel begins anew.
         if !recovered {
             sub.position = Some(place);
@@ -325,12 +469,16 @@ impl World {
 
     fn hear_error(&mut self, actor: usize, id: u64, code: &str) {
         if let Some(index) = self.actors[actor].publishing.remove(&id) {
-            assert!(matches!(code, "overloaded" | "too_many_requests_in_flight"), "{code}");
+            assert!(FAILURES.contains(&code), "{code}");
             self.history.records[index].outcome = Outcome::Fail;
         }
-        for sub in self.actors[actor].subs.values_mut() {
-            if sub.asked == Some(id) {
-                (sub.asked, sub.active) = (None, false);
+        self.actors[actor].asking.remove(&id);
+        self.answered(actor, id, false);
+        let Actor { subs, leaving, .. } = &mut self.actors[actor];
+        let left = leaving.remove(&id);
+        for (channel, sub) in subs {
+            if sub.asked == Some(id) || left == Some(*channel) && sub.asked.is_none() {
+                (sub.asked, sub.active) = (None, sub.live);
             }
         }
     }
@@ -340,18 +488,19 @@ impl World {
         for shard in 0..self.bench.shards.len() {
             self.bench.hold(shard, false);
         }
-        self.bench.settle();
-        self.read();
+        self.calm = true;
+        while !self.revoking.is_empty() {
+            self.send_revocation();
+        }
+        self.rest();
         for _ in 0..3 {
             for actor in 0..self.actors.len() {
                 self.connect(actor);
                 let Some(client) = self.actors[actor].client else { continue };
                 self.bench.give_room(client, usize::MAX);
             }
-            self.bench.settle();
-            self.read();
-            self.bench.wait(15_000);
-            self.read();
+            self.rest();
+            self.wait(15_000);
         }
         let away: Vec<usize> = (0..self.actors.len()).filter(|a| self.actors[*a].client.is_none()).collect();
         assert!(away.is_empty(), "{away:?} cannot come back");
@@ -361,7 +510,34 @@ impl World {
         for actor in 0..self.actors.len() {
             self.gone(actor);
         }
-        note_held(&self.bench, &mut self.history);
+        note_held(&self.bench, &self.places, &mut self.history);
+    }
+
+    /// Everything that can be said is said, until nobody has an answer to it.
+    fn rest(&mut self) {
+        loop {
+            let said = self.trace.len();
+            self.expire(None);
+            self.bench.settle();
+            self.read();
+            self.tell_found();
+            if self.trace.len() == said {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, ms: u64) {
+        let end_ms = self.bench.now_ms() + ms;
+        while self.bench.now_ms() < end_ms {
+            let now_ms = self.bench.now_ms();
+            let due_ms =
+                self.permits.next_unix_ms().map_or(u64::MAX, |due| due.saturating_sub(UNIX_BEGIN_MS));
+            // Often enough to see who went away before the time is up for which they count as members.
+            let next_ms = due_ms.min(now_ms + GRACE_MS / 2);
+            self.bench.wait(next_ms.clamp(now_ms + 1, end_ms) - now_ms);
+            self.rest();
+        }
     }
 
     fn note_end(&mut self) {
@@ -399,7 +575,7 @@ impl World {
                 continue;
             };
             for (actor, state) in self.actors.iter().enumerate() {
-                let is_member = state.subs.get(channel).is_some_and(|sub| sub.active);
+                let is_member = state.subs.get(channel).is_some_and(|sub| sub.live);
                 if is_member && !channel.starts_with("bare") && channel != LOUD {
                     self.history.add(actor as u32, Operation::Transition { joined: true }, channel);
                 }
@@ -433,7 +609,9 @@ fn number(id: &str) -> u64 {
     id.trim_start_matches('#').parse().unwrap_or(u64::MAX)
 }
 
-fn note_held(bench: &Bench, history: &mut History) {
+fn note_held(bench: &Bench, places: &Arc<()>, history: &mut History) {
+    let count = Arc::strong_count(places);
+    history.add(u32::MAX, Operation::Held { count }, "places among users' connections");
     let held = bench.census().iter().map(|c| c.sessions + c.topics + c.users + c.questions).sum();
     history.add(u32::MAX, Operation::Held { count: held }, "held by shards");
     let broker = bench.broker.census();
