@@ -11,7 +11,9 @@ use fanfare_core::auth::Access;
 use fanfare_core::limits::Rate;
 use fanfare_core::namespace::OutboxPolicy;
 use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
+use fanfare_core::session::Phase;
 use fanfare_protocol::command::HistoryRange;
+use fanfare_testkit::client::Client;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
 use fanfare_testkit::rng::Rng;
@@ -262,7 +264,10 @@ impl World {
             let id = self.fresh();
             self.actors[actor].leaving.insert(id, channel);
             self.send(client, &format!("unsubscribe #{id} {channel}"));
-            self.look(Some(actor));
+            // Who is sent away for asking too much has not left by their own word.
+            let Client { shard, key, .. } = self.bench.clients[client];
+            let left = key.is_some_and(|key| self.bench.shards[shard].phase(key) == Phase::Open);
+            self.look(left.then_some(actor));
             // What is asked is taken back, and answered with an error of its own.
             if let Some(sub) = self.actors[actor].subs.get_mut(channel) {
                 (sub.active, sub.asked) = (false, None);
