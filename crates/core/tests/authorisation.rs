@@ -207,6 +207,25 @@ fn a_subscription_token_that_is_refused_leaves_nothing_behind() {
     );
 }
 
+/// A verdict that came after the end of what it granted opened the channel until the shard's next look at the clock.
+#[test]
+fn a_subscription_token_that_expires_while_it_is_looked_at_opens_nothing() {
+    check_with(
+        guarded,
+        "open ann
+         hold
+         ann: subscribe #1 vault:x token=T
+         authority grants expires=100
+         wait 100
+         api publish vault:x secret
+         api> published A.1
+         release
+         ann> error #1 token_expired
+         ann: subscribe #2 vault:x
+         ann> error #2 permission_denied",
+    );
+}
+
 #[test]
 fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
     check_with(

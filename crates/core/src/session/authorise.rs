@@ -170,6 +170,9 @@ impl Shard {
         if grant.token_id.is_some() && self.authority.is_revoked(None, &standing) {
             return Err((ErrorCode::TokenRevoked, ErrorCode::TokenRevoked.text().to_owned()));
         }
+        if self.has_expired(grant.expires_unix_ms) {
+            return Err((ErrorCode::TokenExpired, ErrorCode::TokenExpired.text().to_owned()));
+        }
         self.grant(key, grant);
         Ok(())
     }

@@ -1,7 +1,11 @@
 //! Clients that do whatever the seed says, and write down what they did and saw.
 
+#[path = "ending.rs"]
+mod ending;
 #[path = "guarded.rs"]
 mod guarded;
+#[path = "hearing.rs"]
+mod hearing;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,9 +14,8 @@ use std::sync::Arc;
 use fanfare_core::auth::Access;
 use fanfare_core::limits::Rate;
 use fanfare_core::namespace::OutboxPolicy;
-use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
+use fanfare_core::ports::broker::{Broker as _, Delivery};
 use fanfare_core::session::Phase;
-use fanfare_protocol::command::HistoryRange;
 use fanfare_testkit::client::Client;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
@@ -22,6 +25,7 @@ use fanfare_testkit::{Bench, Setup};
 
 use crate::members::Members;
 use crate::rights::{GUARDED, Permits, Revocation, Token};
+use ending::note_held;
 use guarded::{Found, LISTENER};
 
 /// Channels with different settings; see [`setup`].
@@ -359,6 +363,8 @@ impl World {
                 self.gone(actor);
             }
         }
+        // Who has just heard that it is authenticated has subscribed.
+        self.look(None);
     }
 
     fn gone(&mut self, actor: usize) {
@@ -376,218 +382,6 @@ impl World {
         for (channel, sub) in subs {
             (sub.asked, sub.live) = (None, false);
             self.history.add(id, Operation::End, channel).by(connection);
-        }
-    }
-
-    fn hear(&mut self, actor: usize, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["message", channel, place, data] => self.hear_message(actor, channel, place, data),
-            ["subscribed", id, _, "replayed=0"] => {
-                // A newer token was taken.
-                self.actors[actor].asking.remove(&number(id));
-                self.answered(actor, number(id), true);
-            }
-            ["subscribed", id, channel, place, ..] => {
-                self.answered(actor, number(id), true);
-                self.hear_subscribed(actor, id, channel, place, line.contains("recovered=true"));
-            }
-            ["unsubscribed", id, channel] if id.starts_with('#') => self.hear_unsubscribed(actor, channel),
-            ["unsubscribed", channel, _] => self.hear_unsubscribed(actor, channel),
-            ["authenticated", id, ..] => {
-                self.answered(actor, number(id), true);
-                if std::mem::take(&mut self.actors[actor].is_unauthenticated) {
-                    self.subscribe_to_all(actor);
-                }
-            }
-            ["history", id, channel, ..] if id.starts_with('#') => {
-                self.hear_history(actor as u32, channel, line);
-            }
-            ["published", id, place, ..] => {
-                let Some(index) = self.actors[actor].publishing.remove(&number(id)) else { return };
-                let now = self.history.records.len() as u64;
-                let record = &mut self.history.records[index];
-                (record.outcome, record.place, record.complete) = (Outcome::Ok, Some(place_of(place)), now);
-            }
-            ["lagged", channel, count] => {
-                let count = number(count);
-                self.history.add(actor as u32, Operation::Lagged { count }, channel);
-            }
-            ["error", id, code, ..] if id.starts_with('#') => self.hear_error(actor, number(id), code),
-            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE" | "expiring" | "error", ..] => {}
-            _ => panic!("an unexpected line: {line}"),
-        }
-    }
-
-    /// A request that may have had a token is answered.
-    fn answered(&mut self, actor: usize, id: u64, accepted: bool) {
-        self.actors[actor].tokens.remove(&id);
-        self.actors[actor].authenticating.take_if(|awaited| *awaited == id);
-        self.permits.answered(actor, id, accepted);
-        self.permits.note(&mut self.history);
-    }
-
-    fn hear_unsubscribed(&mut self, actor: usize, channel: &str) {
-        let Actor { connection, subs, tokens, .. } = &mut self.actors[actor];
-        self.history.add(actor as u32, Operation::End, channel).by(*connection);
-        if let Some(sub) = subs.get_mut(channel) {
-            sub.live = false;
-            sub.active &= sub.asked.is_some();
-        }
-        if tokens.values().all(|asked| *asked != channel) {
-            self.permits.left(actor, channel);
-            self.permits.note(&mut self.history);
-        }
-    }
-
-    fn hear_message(&mut self, actor: usize, channel: &str, place: &str, data: &str) {
-        let (place, connection) = (place_of(place), self.actors[actor].connection);
-        let payload = data.parse().unwrap_or(u64::MAX);
-        let record = self.history.add(actor as u32, Operation::Deliver, channel);
-        record.by(connection).at(place.epoch, place.offset).with(payload);
-        if let Some(sub) = self.actors[actor].subs.get_mut(channel)
-            && sub.position.is_none_or(|known| known.epoch != place.epoch || known < place)
-        {
-            sub.position = Some(place);
-        }
-    }
-
-    fn hear_subscribed(&mut self, actor: usize, id: &str, channel: &str, place: &str, recovered: bool) {
-        let (place, connection) = (place_of(place), self.actors[actor].connection);
-        let Actor { subs, asking, .. } = &mut self.actors[actor];
-        let Some((filter, since)) = asking.remove(&number(id)) else { panic!("{id} was not asked") };
-        let Some(name) = CHANNELS.into_iter().find(|name| *name == channel) else {
-            panic!("nobody asked for {channel}");
-        };
-        let sub = subs.entry(name).or_default();
-        sub.asked.take_if(|asked| *asked == number(id));
-        (sub.live, sub.active, sub.filter) = (true, true, filter);
-        // What is replayed counts from when it comes; without a recovery the channel begins anew.
-        if !recovered {
-            sub.position = Some(place);
-        }
-        let lossy = channel.starts_with("soft") || channel.starts_with("last");
-        let operation = Operation::Subscribe { filter, since, lossy };
-        let record = self.history.add(actor as u32, operation, channel);
-        record.by(connection).at(place.epoch, place.offset).recovered = since.map(|_| recovered);
-    }
-
-    fn hear_error(&mut self, actor: usize, id: u64, code: &str) {
-        if let Some(index) = self.actors[actor].publishing.remove(&id) {
-            assert!(FAILURES.contains(&code), "{code}");
-            self.history.records[index].outcome = Outcome::Fail;
-        }
-        self.actors[actor].asking.remove(&id);
-        self.answered(actor, id, false);
-        let Actor { subs, leaving, .. } = &mut self.actors[actor];
-        let left = leaving.remove(&id);
-        for (channel, sub) in subs {
-            if sub.asked == Some(id) || left == Some(*channel) && sub.asked.is_none() {
-                (sub.asked, sub.active) = (None, sub.live);
-            }
-        }
-    }
-
-    /// All sockets read, all clients come back, everything rests; then everything goes.
-    pub(crate) fn finish(&mut self) {
-        for shard in 0..self.bench.shards.len() {
-            self.bench.hold(shard, false);
-        }
-        self.calm = true;
-        while !self.revoking.is_empty() {
-            self.send_revocation();
-        }
-        self.rest();
-        for _ in 0..3 {
-            for actor in 0..self.actors.len() {
-                self.connect(actor);
-                let Some(client) = self.actors[actor].client else { continue };
-                self.bench.give_room(client, usize::MAX);
-            }
-            self.rest();
-            self.wait(15_000);
-        }
-        let away: Vec<usize> = (0..self.actors.len()).filter(|a| self.actors[*a].client.is_none()).collect();
-        assert!(away.is_empty(), "{away:?} cannot come back");
-        self.members.end(&mut self.bench);
-        self.note_end();
-        self.bench.end();
-        for actor in 0..self.actors.len() {
-            self.gone(actor);
-        }
-        note_held(&self.bench, &self.places, &mut self.history);
-    }
-
-    /// Everything that can be said is said, until nobody has an answer to it.
-    fn rest(&mut self) {
-        loop {
-            let said = self.trace.len();
-            self.expire(None);
-            self.bench.settle();
-            self.read();
-            self.tell_found();
-            if self.trace.len() == said {
-                return;
-            }
-        }
-    }
-
-    fn wait(&mut self, ms: u64) {
-        let end_ms = self.bench.now_ms() + ms;
-        while self.bench.now_ms() < end_ms {
-            let now_ms = self.bench.now_ms();
-            let due_ms =
-                self.permits.next_unix_ms().map_or(u64::MAX, |due| due.saturating_sub(UNIX_BEGIN_MS));
-            // Often enough to see who went away before the time is up for which they count as members.
-            let next_ms = due_ms.min(now_ms + GRACE_MS / 2);
-            self.bench.wait(next_ms.clamp(now_ms + 1, end_ms) - now_ms);
-            self.rest();
-        }
-    }
-
-    fn note_end(&mut self) {
-        for channel in CHANNELS {
-            let name = script::channel(channel);
-            let range = HistoryRange { since: None, limit: u32::MAX, reverse: false };
-            if let Reply::History(page) = self.bench.ask(Request::History { channel: name.clone(), range }) {
-                for publication in &page.publications {
-                    let place = place_of(&format!(
-                        "{}.{}",
-                        self.bench.epochs.name(publication.position.epoch),
-                        publication.position.offset
-                    ));
-                    let data = String::from_utf8_lossy(publication.data.bytes()).parse().unwrap_or(u64::MAX);
-                    self.history
-                        .add(u32::MAX, Operation::Keep, channel)
-                        .at(place.epoch, place.offset)
-                        .with(data);
-                }
-                let top = place_of(&format!(
-                    "{}.{}",
-                    self.bench.epochs.name(page.position.epoch),
-                    page.position.offset
-                ));
-                let kept_min = channel.starts_with("long").then(|| u64::from(LONG_SIZE).min(top.offset));
-                if !channel.starts_with("bare") {
-                    self.history
-                        .add(u32::MAX, Operation::Top { kept_min }, channel)
-                        .at(top.epoch, top.offset);
-                }
-            }
-            let Reply::Presence(members) =
-                self.bench.ask(Request::Presence { channel: name, counts_only: false })
-            else {
-                continue;
-            };
-            for (actor, state) in self.actors.iter().enumerate() {
-                let is_member = state.subs.get(channel).is_some_and(|sub| sub.live);
-                if is_member && !channel.starts_with("bare") && channel != LOUD {
-                    self.history.add(actor as u32, Operation::Transition { joined: true }, channel);
-                }
-            }
-            let users =
-                members.members.iter().map(|m| number(m.user.as_str().trim_start_matches('u')) as u32);
-            self.history.add(u32::MAX, Operation::Members { users: users.collect() }, channel);
         }
     }
 }
@@ -612,14 +406,4 @@ fn name_of(epoch: u64) -> String {
 
 fn number(id: &str) -> u64 {
     id.trim_start_matches('#').parse().unwrap_or(u64::MAX)
-}
-
-fn note_held(bench: &Bench, places: &Arc<()>, history: &mut History) {
-    let count = Arc::strong_count(places);
-    history.add(u32::MAX, Operation::Held { count }, "places among users' connections");
-    let held = bench.census().iter().map(|c| c.sessions + c.topics + c.users + c.questions).sum();
-    history.add(u32::MAX, Operation::Held { count: held }, "held by shards");
-    let broker = bench.broker.census();
-    let count = broker.channels + broker.graces + broker.users_online + broker.history_bytes;
-    history.add(u32::MAX, Operation::Held { count }, "held by the broker");
 }
