@@ -15,6 +15,7 @@ export const KEY = "the-end-to-end-tests-own-key";
 
 export class Server {
   #process;
+  #origin;
   #folder = mkdtempSync(path.join(tmpdir(), "fanfare-e2e-"));
   log = "";
 
@@ -22,8 +23,10 @@ export class Server {
     this.port = port;
   }
 
-  static async start({ port } = {}) {
+  /** Starts one; pages of `origin` may connect to it beside its own. */
+  static async start({ port, origin } = {}) {
     const server = new Server(port ?? (await freePort()));
+    server.#origin = origin;
     await server.#spawn();
     return server;
   }
@@ -38,7 +41,8 @@ export class Server {
   }
 
   async #spawn() {
-    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`], {
+    const flags = ["--listen", `127.0.0.1:${this.port}`, ...(this.#origin ? ["--origin", this.#origin] : [])];
+    const child = spawn(BINARY, ["serve", ...flags], {
       cwd: this.#folder,
       env: { PATH: process.env.PATH, FANFARE_API_KEYS: KEY, FANFARE_DATA_DIR: this.#folder },
       stdio: ["ignore", "pipe", "pipe"],

@@ -69,9 +69,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match files {
         Some((cert, key)) => {
             let (tls, _) = Tls::from_files(cert.into(), key.into(), MinVersion::default())?;
-            listen::serve_tls(listener, router, handshake, tls).await;
+            listen::serve_tls(listener, router, handshake, Some(node.network()), tls).await;
         }
-        None => listen::serve(listener, router, handshake).await,
+        None => listen::serve(listener, router, handshake, Some(node.network())).await,
     }
     Ok(())
 }

@@ -18,11 +18,12 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
-use crate::config::Config;
+use crate::config::{Config, Csrf};
 use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
+use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
 use crate::revocations::RevocationSettings;
 use crate::tls::{Renewal, Tls};
@@ -71,8 +72,9 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
+        .network(config.network())
         .authentication(config.auth_mode(), verifier)
-        .auth_cookie(&config.auth.cookie)
+        .auth_cookie(&config.auth.cookie, csrf(setup))
         .revocations(RevocationSettings {
             file: Some(config.data_dir.join(REVOCATIONS)),
             lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
@@ -80,6 +82,20 @@ fn node(setup: &Setup) -> io::Result<Node> {
         })
         .default_dialect(&config.default_dialect)
         .start()
+}
+
+/// What has to come along with a cookie that holds a token.
+fn csrf(setup: &Setup) -> CsrfRule {
+    let auth = &setup.config.auth;
+    match auth.csrf {
+        Csrf::DoubleSubmit => CsrfRule::DoubleSubmit(auth.csrf_cookie.clone()),
+        Csrf::Signed => {
+            let secret = setup.token_secret.key.clone();
+            CsrfRule::Signed(Arc::new(move |token| {
+                fanfare_auth::csrf::csrf_signature(secret.expose(), token)
+            }))
+        }
+    }
 }
 
 /// Runs a server until it has drained: build, bind, announce, run, drain.
@@ -106,17 +122,24 @@ async fn run(setup: Setup) -> io::Result<()> {
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(listen::serve(listener, router.clone(), handshake));
+        servers.spawn(listen::serve(listener, router.clone(), handshake, Some(node.network())));
     }
     if let Some((tls, renewal)) = tls {
         for listener in tls_listeners {
-            servers.spawn(listen::serve_tls(listener, router.clone(), handshake, tls.clone()));
+            servers.spawn(listen::serve_tls(
+                listener,
+                router.clone(),
+                handshake,
+                Some(node.network()),
+                tls.clone(),
+            ));
         }
         servers.spawn(renewal.start());
     }
     let admin_state = ApiState { metrics: admin::metrics(config), ..state };
     for listener in admin_listeners {
-        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
+        // Who administers comes through no proxy, and as often as they like.
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake, None));
     }
     let welcome = Welcome {
         setup: &setup,
@@ -183,6 +206,7 @@ fn api_state(setup: &Setup, node: &Node) -> ApiState {
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
         metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
+        network: node.network(),
     }
 }
 

@@ -3,12 +3,16 @@
 //!
 //! - `roads`: each way a token can come, and what is refused how
 //! - `modes`: who needs one
+//! - `forged`: every forged token at every entry point
 //! - `places`: bounds and rates that a user's connections share
 //! - `subscriptions`: tokens and handlers that allow one
 //! - `revocation`: by token and by user, now and after a restart
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
+mod forged;
+#[path = "../../../auth/tests/forged/mod.rs"]
+mod forgeries;
 mod modes;
 mod places;
 #[allow(dead_code, reason = "made for the tests at the socket, which need more of it")]

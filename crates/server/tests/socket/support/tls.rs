@@ -160,7 +160,13 @@ impl TlsNode {
         let address = listener.local_addr().unwrap();
         let serving = vec![
             tokio::spawn(renewal.start()),
-            tokio::spawn(listen::serve_tls(listener, node.node.router(), handshake, tls)),
+            tokio::spawn(listen::serve_tls(
+                listener,
+                node.node.router(),
+                handshake,
+                Some(node.node.network()),
+                tls,
+            )),
         ];
         let trust = Trust::in_one(&made.der);
         Self { node, address, certificates, der: made.der.clone(), trust, serving }
