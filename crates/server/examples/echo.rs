@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("echoing on {scheme}://{}", listener.local_addr()?);
     match files {
         Some((cert, key)) => {
-            let tls = Tls::from_files(cert.into(), key.into(), MinVersion::default())?;
+            let (tls, _) = Tls::from_files(cert.into(), key.into(), MinVersion::default())?;
             listen::serve_tls(listener, router, handshake, Some(node.network()), tls).await;
         }
         None => listen::serve(listener, router, handshake, Some(node.network())).await,

@@ -26,7 +26,7 @@ use crate::listen;
 use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
 use crate::revocations::RevocationSettings;
-use crate::tls::Tls;
+use crate::tls::{Renewal, Tls};
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
@@ -124,7 +124,7 @@ async fn run(setup: Setup) -> io::Result<()> {
     for listener in listeners {
         servers.spawn(listen::serve(listener, router.clone(), handshake, Some(node.network())));
     }
-    if let Some(tls) = tls {
+    if let Some((tls, renewal)) = tls {
         for listener in tls_listeners {
             servers.spawn(listen::serve_tls(
                 listener,
@@ -134,7 +134,7 @@ async fn run(setup: Setup) -> io::Result<()> {
                 tls.clone(),
             ));
         }
-        servers.spawn(tls.renew());
+        servers.spawn(renewal.start());
     }
     let admin_state = ApiState { metrics: admin::metrics(config), ..state };
     for listener in admin_listeners {
@@ -166,9 +166,21 @@ async fn run(setup: Setup) -> io::Result<()> {
 }
 
 /// What TLS listeners need, where there are any.
-fn tls(config: &Config) -> io::Result<Option<Tls>> {
-    let Some((cert, key)) = config.tls.files() else { return Ok(None) };
-    Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other)
+fn tls(config: &Config) -> io::Result<Option<(Tls, Renewal)>> {
+    if let Some((cert, key)) = config.tls.files() {
+        return Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other);
+    }
+    if config.tls.acme_domains.is_empty() { Ok(None) } else { ordered(config).map(Some) }
+}
+
+#[cfg(feature = "acme")]
+fn ordered(config: &Config) -> io::Result<(Tls, Renewal)> {
+    Tls::from_acme(&config.acme(), config.tls.min_version).map_err(io::Error::other)
+}
+
+#[cfg(not(feature = "acme"))]
+fn ordered(_config: &Config) -> io::Result<(Tls, Renewal)> {
+    Err(io::Error::other("tls.acme_domains: this program was built without the feature \"acme\""))
 }
 
 /// Listeners, and where they are: the ports are the real ones.

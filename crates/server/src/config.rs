@@ -186,6 +186,18 @@ impl Config {
         self.auth.secret_file.clone().unwrap_or_else(|| self.data_dir.join("token.secret"))
     }
 
+    /// Which certificate is ordered, where one is.
+    #[cfg(feature = "acme")]
+    pub fn acme(&self) -> crate::tls::acme::AcmeOptions {
+        crate::tls::acme::AcmeOptions {
+            domains: self.tls.acme_domains.clone(),
+            directory: self.tls.acme_directory.clone().unwrap_or_default(),
+            contact: self.tls.acme_contact.clone(),
+            ca_file: self.tls.acme_ca_file.clone(),
+            folder: self.data_dir.join("acme"),
+        }
+    }
+
     /// Where a setting's value came from; the key is written as in the file: `limits.message_bytes_max`.
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)

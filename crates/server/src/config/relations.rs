@@ -73,20 +73,28 @@ impl Report<'_> {
                 "one address cannot be spoken to with and without TLS",
             );
         }
-        match (tls.listen.is_empty(), &tls.cert_file, &tls.key_file) {
-            (_, Some(_), None) | (_, None, Some(_)) => {
+        let ordered = !tls.acme_domains.is_empty();
+        match (&tls.cert_file, &tls.key_file) {
+            (Some(_), None) | (None, Some(_)) => {
                 let keys = ["tls.cert_file", "tls.key_file"];
                 self.contradiction(&keys, "a certificate and its private key belong together");
             }
-            (false, None, None) => {
-                let keys = ["tls.listen", "tls.cert_file", "tls.key_file"];
+            (Some(_), Some(_)) if ordered => {
+                let keys = ["tls.cert_file", "tls.acme_domains"];
+                self.contradiction(&keys, "a certificate is in files or is ordered, and not both");
+            }
+            (None, None) if !ordered && !tls.listen.is_empty() => {
+                let keys = ["tls.listen", "tls.cert_file", "tls.key_file", "tls.acme_domains"];
                 self.contradiction(&keys, "a listener for TLS needs a certificate");
             }
-            (true, Some(_), Some(_)) => {
-                let keys = ["tls.cert_file", "tls.listen"];
-                self.contradiction(&keys, "a certificate has no effect without a listener for TLS");
+            (cert, _) if tls.listen.is_empty() && (ordered || cert.is_some()) => {
+                let key = if ordered { "tls.acme_domains" } else { "tls.cert_file" };
+                self.contradiction(
+                    &[key, "tls.listen"],
+                    "a certificate has no effect without a listener for TLS",
+                );
             }
-            (true, None, None) | (false, Some(_), Some(_)) => {}
+            _ => {}
         }
     }
 

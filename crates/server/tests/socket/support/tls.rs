@@ -155,11 +155,11 @@ impl TlsNode {
         handshake: Duration,
     ) -> Self {
         let node = TestNode::start_with(builder, handshake).await;
-        let tls = Tls::from_files(certificates.cert(), certificates.key(), min_version).unwrap();
+        let (tls, renewal) = Tls::from_files(certificates.cert(), certificates.key(), min_version).unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let serving = vec![
-            tokio::spawn(tls.clone().renew()),
+            tokio::spawn(renewal.start()),
             tokio::spawn(listen::serve_tls(
                 listener,
                 node.node.router(),
