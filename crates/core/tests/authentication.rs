@@ -225,3 +225,28 @@ fn revoking_a_user_ends_what_was_issued_before() {
          none> GONE",
     );
 }
+
+/// What such a token gave was in force until the shard's next look at the clock.
+#[test]
+fn a_token_that_expires_while_it_is_looked_at_is_refused() {
+    check_with(
+        tokens,
+        "open ann
+         open bob unauthenticated
+         hold
+         ann: auth #1 T
+         bob: auth #1 T
+         authority says ann expires=100
+         authority says bob expires=100
+         wait 100
+         release
+         ann> error #1 token_expired
+         bob> error #1 token_expired
+         bob> disconnect 4001
+         bob> CLOSE 4001
+         bob> GONE
+         wait 1000
+         ann: ping #2
+         ann> pong #2",
+    );
+}

@@ -207,6 +207,25 @@ fn a_subscription_token_that_is_refused_leaves_nothing_behind() {
     );
 }
 
+/// A verdict that came after the end of what it granted opened the channel until the shard's next look at the clock.
+#[test]
+fn a_subscription_token_that_expires_while_it_is_looked_at_opens_nothing() {
+    check_with(
+        guarded,
+        "open ann
+         hold
+         ann: subscribe #1 vault:x token=T
+         authority grants expires=100
+         wait 100
+         api publish vault:x secret
+         api> published A.1
+         release
+         ann> error #1 token_expired
+         ann: subscribe #2 vault:x
+         ann> error #2 permission_denied",
+    );
+}
+
 #[test]
 fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
     check_with(
@@ -242,6 +261,51 @@ fn a_revoked_subscription_token_ends_its_subscription_only() {
          ann> error #3 token_revoked
          ann: message lobby still
          ann> message lobby B.1 still",
+    );
+}
+
+/// The broker's page came after the revocation that its reader had not been told of when it asked, with messages that
+/// were published after it.
+#[test]
+fn what_was_asked_before_a_revocation_is_not_answered_after_it() {
+    check_with(
+        guarded,
+        "open ann
+         ann: subscribe #1 vault:x token=T
+         authority grants token=one
+         ann> subscribed #1 vault:x A.0 replayed=0
+         hold
+         revoke token=one
+         api publish vault:x secret
+         api> published A.1
+         ann: history #2 vault:x
+         ann: presence #3 vault:x
+         release
+         ann> unsubscribed vault:x token_revoked
+         ann> error #2 permission_denied
+         ann> error #3 permission_denied",
+    );
+}
+
+#[test]
+fn what_a_member_asked_before_it_left_is_answered_all_the_same() {
+    check_with(
+        |setup| {
+            setup.namespace("room", |n| {
+                (n.rules.history, n.rules.presence) = (Access::Members, Access::Members)
+            });
+        },
+        "open ann
+         ann: subscribe #1 room:x
+         ann> subscribed #1 room:x A.0 replayed=0
+         hold
+         ann: history #2 room:x
+         ann: presence #3 room:x
+         ann: unsubscribe #4 room:x
+         ann> unsubscribed #4 room:x
+         release
+         ann> history #2 room:x A.0 []
+         ann> presence #3 room:x users=1 connections=1 [ann*1]",
     );
 }
 

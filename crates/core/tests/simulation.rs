@@ -1,10 +1,13 @@
 //! Clients that subscribe, publish, read slowly, break off and come back in an order that a seed decides, with
-//! deliveries held back at random; the checker judges what they saw.
+//! credentials that are renewed, expire and are revoked, and with deliveries held back at random; the checker judges
+//! what they saw.
 //!
 //! `FANFARE_SEEDS=10000` is the nightly form; `FANFARE_SEED=7` runs one seed and prints its trace.
 
 #[path = "simulation/members.rs"]
 mod members;
+#[path = "simulation/rights.rs"]
+mod rights;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -73,6 +76,20 @@ fn the_simulation_meets_what_it_is_for() {
         "lagged soft:f",
         "lagged last:g",
         "filter=t:1",
+        "authenticated ",
+        "expiring ",
+        "disconnect 4001",
+        "disconnect 4008",
+        "error token_expired",
+        "error token_revoked",
+        "error authentication_required",
+        " rate_limited after",
+        " permission_denied",
+        "unsubscribed staff:i permission_denied",
+        "unsubscribed vault:h token_expired",
+        "unsubscribed vault:h token_revoked",
+        "unsubscribed long:$j token_revoked",
+        "sent: User",
     ] {
         assert!(seen.contains(wanted), "no run of forty had: {wanted}");
     }

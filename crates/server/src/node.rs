@@ -196,13 +196,10 @@ impl Builder {
     /// When the system grants no threads, selectors or random numbers, the default dialect is unknown,
     /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
-        if let Some(odd) = self.odd_origin {
-            return Err(io::Error::other(format!("no origin: \"{odd}\"")));
-        }
+        self.check_origins()?;
         let dialects = Dialects::new(self.dialects);
-        let default_dialect = dialects
-            .by_name(&self.default_dialect)
-            .ok_or_else(|| io::Error::other(format!("no such dialect: {}", self.default_dialect)))?;
+        let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
+        let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));

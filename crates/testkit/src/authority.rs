@@ -20,6 +20,7 @@ pub struct ScriptedAuthority {
     pub decides: bool,
     pub(crate) asked: Mutex<VecDeque<Asked>>,
     pub(crate) revoked: Mutex<Vec<Box<str>>>,
+    pub(crate) revoked_users: Mutex<Vec<(UserId, u64)>>,
 }
 
 impl ScriptedAuthority {
@@ -37,6 +38,12 @@ impl ScriptedAuthority {
     pub fn revoke(&self, token_id: &str) {
         lock(&self.revoked).push(token_id.into());
     }
+
+    /// Notes that a user's credentials are good no longer that were issued before this point of Unix time, in
+    /// milliseconds.
+    pub fn revoke_user(&self, user: UserId, before_unix_ms: u64) {
+        lock(&self.revoked_users).push((user, before_unix_ms));
+    }
 }
 
 impl Authority for ScriptedAuthority {
@@ -52,8 +59,12 @@ impl Authority for ScriptedAuthority {
         lock(&self.asked).push_back(question);
     }
 
-    fn is_revoked(&self, _user: Option<&UserId>, standing: &Standing) -> bool {
-        standing.token_id.as_ref().is_some_and(|id| lock(&self.revoked).contains(id))
+    fn is_revoked(&self, user: Option<&UserId>, standing: &Standing) -> bool {
+        let by_user = lock(&self.revoked_users).iter().any(|(revoked, before_unix_ms)| {
+            let is_older = standing.issued_unix_ms.is_none_or(|issued| issued < *before_unix_ms);
+            is_older && user == Some(revoked)
+        });
+        by_user || standing.token_id.as_ref().is_some_and(|id| lock(&self.revoked).contains(id))
     }
 }
 

@@ -46,6 +46,14 @@ pub enum Operation {
     },
     /// A subscription got a message.
     Deliver,
+    /// A message was seen without a subscription to its channel: in a page of history, or by a pattern.
+    Read,
+    /// What the actor may hear in the channel changed. A channel without any such record is open to all; in one that
+    /// has some, nobody may hear anything until a record of theirs says so.
+    Permit {
+        /// Whether it may from now on.
+        allowed: bool,
+    },
     /// A subscription ended, with or without a word.
     End,
     /// A message was found in the history at the end.

@@ -66,6 +66,10 @@ impl Shard {
         {
             return Err((ErrorCode::TokenRevoked, ErrorCode::TokenRevoked.text().to_owned()));
         }
+        // It was good when it was verified; until the next look at the clock it would be in force again.
+        if self.has_expired(identity.expires_unix_ms()) {
+            return Err((ErrorCode::TokenExpired, ErrorCode::TokenExpired.text().to_owned()));
+        }
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
         let (old, new) = (session.opening.identity.user.clone(), identity.user.clone());
         match (&old, &new) {

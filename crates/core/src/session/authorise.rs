@@ -170,6 +170,9 @@ impl Shard {
         if grant.token_id.is_some() && self.authority.is_revoked(None, &standing) {
             return Err((ErrorCode::TokenRevoked, ErrorCode::TokenRevoked.text().to_owned()));
         }
+        if self.has_expired(grant.expires_unix_ms) {
+            return Err((ErrorCode::TokenExpired, ErrorCode::TokenExpired.text().to_owned()));
+        }
         self.grant(key, grant);
         Ok(())
     }
@@ -208,7 +211,8 @@ impl Shard {
         }
     }
 
-    fn may_stay(&self, key: SessionKey, topic: &Topic) -> bool {
+    /// Whether what the session now has would allow it to begin a subscription to the topic.
+    pub(crate) fn may_stay(&self, key: SessionKey, topic: &Topic) -> bool {
         let Some(session) = self.sessions.get(key.0 as usize) else { return false };
         // What the backend began is the backend's to end, whatever the rules admit.
         if session.given.grants().iter().any(|grant| grant.allows(Operation::Subscribe, topic)) {

@@ -6,7 +6,7 @@ use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Event, Publication};
 
 use super::{Asking, Question, Shard};
-use crate::auth::{Grant, Operation, Operations, Scope};
+use crate::auth::{Denial, Grant, Operation, Operations, Scope};
 use crate::ports::authority::Verdict;
 use crate::ports::broker::{Delivery, Instruction, Reply, Target, Ticket};
 use crate::session::{Phase, Session, SessionKey};
@@ -118,6 +118,9 @@ impl Shard {
                 self.subscribed(key, id, ticket.0 as u32, joining, reply);
             }
             (_, Reply::Failed(code)) => self.fail(key, id, code),
+            (question, _) if let Some(denial) = self.no_longer_allowed(key, &question) => {
+                self.deny(key, id, denial);
+            }
             (Question::Publish { acknowledge: false }, Reply::Published { .. }) => {}
             (Question::Publish { .. }, Reply::Published { position, duplicate }) => {
                 self.send(key, &Event::Published { id, position, duplicate });
@@ -146,6 +149,21 @@ impl Shard {
             _ => self.fail(key, id, ErrorCode::Internal),
         }
         self.finish_if_answered(key);
+    }
+
+    /// Why a session that asked to see something may not see it any more: what it asked by may have been revoked, or
+    /// have expired, while the answer was under way.
+    fn no_longer_allowed(&self, key: SessionKey, question: &Question) -> Option<Denial> {
+        let (channel, operation) = match question {
+            Question::Presence { channel } => (channel, Operation::Presence),
+            Question::History { channel } => (channel, Operation::History),
+            _ => return None,
+        };
+        let namespace = self.settings.namespaces.get(channel.namespace())?;
+        let topic = Topic::Channel(channel.clone());
+        // Who has left meanwhile asked as a member.
+        let is_member = self.may_stay(key, &topic);
+        self.allowed_as(key, &namespace.rules, operation, &topic, is_member).err()
     }
 
     fn keys_of(&self, target: &Target) -> Vec<u32> {

@@ -17,6 +17,11 @@ impl Shard {
         self.unix_began_ms = unix_ms.saturating_sub(self.now_ms);
     }
 
+    /// Whether what ends then, in milliseconds of Unix time, has ended by now; never without an end.
+    pub(crate) fn has_expired(&self, end_unix_ms: Option<u64>) -> bool {
+        end_unix_ms.is_some_and(|end_ms| end_ms <= self.unix_ms())
+    }
+
     /// How long the session's token holds; none without end.
     pub(crate) fn expires_in_ms(&self, key: SessionKey) -> Option<u64> {
         let session = self.sessions.get(key.0 as usize)?;

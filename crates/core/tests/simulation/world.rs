@@ -1,12 +1,22 @@
 //! Clients that do whatever the seed says, and write down what they did and saw.
 
+#[path = "ending.rs"]
+mod ending;
+#[path = "guarded.rs"]
+mod guarded;
+#[path = "hearing.rs"]
+mod hearing;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use fanfare_core::auth::Access;
+use fanfare_core::limits::Rate;
 use fanfare_core::namespace::OutboxPolicy;
-use fanfare_core::ports::broker::{Broker as _, Delivery, Reply, Request};
-use fanfare_protocol::command::HistoryRange;
-use fanfare_testkit::bench::opening;
+use fanfare_core::ports::broker::{Broker as _, Delivery};
+use fanfare_core::session::Phase;
+use fanfare_testkit::client::Client;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
 use fanfare_testkit::rng::Rng;
@@ -14,17 +24,34 @@ use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
 
 use crate::members::Members;
+use crate::rights::{GUARDED, Permits, Revocation, Token};
+use ending::note_held;
+use guarded::{Found, LISTENER};
 
 /// Channels with different settings; see [`setup`].
-const CHANNELS: [&str; 7] = ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g"];
+const CHANNELS: [&str; 10] =
+    ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g", "vault:h", "staff:i", "long:$j"];
 /// The channel whose joins and leaves are watched.
 const LOUD: &str = "loud:e";
+/// Why a publish may fail.
+const FAILURES: [&str; 5] = [
+    "overloaded",
+    "too_many_requests_in_flight",
+    "permission_denied",
+    "rate_limited",
+    "authentication_required",
+];
 const CLIENTS: u32 = 6;
 const LONG_SIZE: u32 = 40;
 const GRACE_MS: u64 = 2_000;
 
 fn setup(seed: u64) -> Setup {
-    let mut setup = Setup { shards: 3, seed, ..Setup::default() };
+    let mut setup = Setup { shards: 3, seed, tokens: true, ..Setup::default() };
+    setup.settings.deadlines.expiry_warning_ms = 1_000;
+    if seed.is_multiple_of(4) {
+        setup.settings.rate_limits.connection = Rate { per_second: 3, burst: 6 };
+        setup.settings.rate_limits.refusals_max = 8;
+    }
     setup.settings.limits.outbox_bytes_max = 800;
     setup.settings.limits.inbox_deliveries_max = 60;
     setup.settings.limits.requests_in_flight_max = 10;
@@ -33,6 +60,8 @@ fn setup(seed: u64) -> Setup {
     setup.namespace("bare", |n| (n.history_size, n.presence) = (0, false));
     setup.namespace("soft", |n| n.outbox_policy = OutboxPolicy::DropOldest);
     setup.namespace("last", |n| n.outbox_policy = OutboxPolicy::KeepLatest);
+    setup.namespace("vault", |n| n.rules.subscribe = Access::Token);
+    setup.namespace("staff", |n| n.rules.subscribe = Access::Roles(["crew".into()].into()));
     setup.namespace("loud", |n| {
         (n.join_leave, n.replay_on_subscribe) = (true, 1);
         n.presence_grace_ms = GRACE_MS as u32;
@@ -43,6 +72,8 @@ fn setup(seed: u64) -> Setup {
 /// What a client has of a channel.
 #[derive(Debug, Clone, Default)]
 struct Sub {
+    /// Whether it is subscribed, as far as it was told.
+    live: bool,
     /// Whether it is subscribed, or has asked to be.
     active: bool,
     /// The request that it waits for.
@@ -63,6 +94,16 @@ struct Actor {
     publishing: BTreeMap<u64, usize>,
     /// The last publish with a key: channel, key, payload, tag.
     keyed: Option<(&'static str, u64, u64)>,
+    /// Whether it has yet to say who it is.
+    is_unauthenticated: bool,
+    /// The request with a newer token that is unanswered.
+    authenticating: Option<u64>,
+    /// Unsubscriptions that are unanswered: request and channel.
+    leaving: BTreeMap<u64, &'static str>,
+    /// Subscriptions with a token that are unanswered: request and channel.
+    tokens: BTreeMap<u64, &'static str>,
+    /// The token that its connection came with, this one or the last.
+    former: Option<Token>,
 }
 
 /// A run.
@@ -77,25 +118,55 @@ pub(crate) struct World {
     pub(crate) trace: String,
     next: u64,
     connections: u32,
+    seed: u64,
+    /// Whether credentials last and everyone says at once who they are.
+    calm: bool,
+    permits: Permits,
+    /// What the authority has yet to say.
+    found: Vec<Found>,
+    /// Revocations that were noted, and those among them that have yet to be sent.
+    noted: Vec<Revocation>,
+    revoking: Vec<Revocation>,
+    /// Held by every place among a user's connections.
+    places: Arc<()>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut bench = Bench::new(&setup(seed));
         let mut history = History::default();
-        note_held(&bench, &mut history);
+        let places = Arc::new(());
+        note_held(&bench, &places, &mut history);
+        let permits = Permits::new(CLIENTS as usize, &[LISTENER], &mut history);
         let members = Members::watch(&mut bench, LOUD, GRACE_MS, CLIENTS as usize);
         (0..bench.shards.len()).for_each(|shard| bench.hold(shard, true));
         let actors = (0..CLIENTS).map(|_| Actor::default()).collect();
         let (rng, trace) = (Rng::new(seed), String::new());
-        Self { bench, rng, actors, members, history, trace, next: 0, connections: 0 }
+        let (found, noted, revoking) = Default::default();
+        Self {
+            bench,
+            rng,
+            actors,
+            members,
+            history,
+            trace,
+            next: 0,
+            connections: 0,
+            seed,
+            calm: false,
+            permits,
+            found,
+            noted,
+            revoking,
+            places,
+        }
     }
 
     /// One thing that the seed chooses.
     pub(crate) fn step(&mut self) {
         let actor = self.rng.below(self.actors.len());
         let shard = self.rng.below(self.bench.shards.len());
-        match self.rng.below(100) {
+        match self.rng.below(125) {
             0..26 => (0..=self.rng.below(3)).for_each(|_| self.publish(actor)),
             26..34 => self.toggle(actor),
             34..56 => {
@@ -103,11 +174,20 @@ impl World {
                     self.bench.deliver_one(shard);
                 }
             }
-            56..74 => self.bench.turn(shard),
+            56..74 => self.turn(shard),
             74..80 => self.pass(),
             80..86 => self.make_slow(actor),
             86..88 => self.cut(actor),
             88 => self.lose_continuity(),
+            89..92 => self.authenticate(actor),
+            92..96 => self.renew(actor),
+            96..106 => self.tell_found(),
+            106 => self.revoke(actor),
+            107..109 => self.send_revocation(),
+            109..113 => {
+                let channel = *self.rng.pick(&CHANNELS);
+                self.look_back(actor, channel);
+            }
             _ => self.connect(actor),
         }
         self.read();
@@ -125,13 +205,23 @@ impl World {
         let lane = self.rng.below(2) as u8;
         let shard = self.rng.below(self.bench.shards.len());
         let name = format!("u{actor}");
-        let client = self.bench.open(&name, shard, opening(lane, Some(script::user(&name))), false);
+        let opening = self.arrive(actor, lane);
+        let is_unauthenticated = opening.must_authenticate;
+        let client = self.bench.open(&name, shard, opening, false);
         self.connections += 1;
         self.actors[actor].connection = self.connections;
         self.actors[actor].client = Some(client);
-        let wanted: Vec<&str> =
-            self.actors[actor].subs.iter().filter(|(_, s)| s.active).map(|(c, _)| *c).collect();
-        for channel in wanted {
+        self.actors[actor].is_unauthenticated = is_unauthenticated;
+        match is_unauthenticated {
+            true if self.rng.chance(70) => self.authenticate(actor),
+            true => {}
+            false => self.subscribe_to_all(actor),
+        }
+    }
+
+    fn subscribe_to_all(&mut self, actor: usize) {
+        let wanted = self.actors[actor].subs.iter().filter(|(_, sub)| sub.active).map(|(name, _)| *name);
+        for channel in wanted.collect::<Vec<_>>() {
             self.subscribe(actor, channel);
         }
     }
@@ -139,12 +229,19 @@ impl World {
     fn subscribe(&mut self, actor: usize, channel: &'static str) {
         let id = self.fresh();
         let history = if self.rng.chance(30) { " history=4" } else { "" };
-        let Actor { client: Some(client), subs, asking, .. } = &mut self.actors[actor] else { return };
+        let has_token = GUARDED.contains(&channel) && self.rng.chance(40);
+        let text = has_token.then(|| format!(" token={}", self.token_text(actor, id)));
+        let Actor { client: Some(client), subs, asking, tokens, .. } = &mut self.actors[actor] else {
+            return;
+        };
         let sub = subs.entry(channel).or_default();
         let since = sub.position;
         (sub.active, sub.asked) = (true, Some(id));
         asking.insert(id, (sub.filter, since));
-        let mut line = format!("subscribe #{id} {channel}{history}");
+        if has_token {
+            tokens.insert(id, channel);
+        }
+        let mut line = format!("subscribe #{id} {channel}{history}{}", text.unwrap_or_default());
         if let Some(place) = since {
             let _ = write!(line, " recover={}.{}", name_of(place.epoch), place.offset);
         }
@@ -153,6 +250,7 @@ impl World {
         }
         let client = *client;
         self.send(client, &line);
+        self.note_found();
     }
 
     fn send(&mut self, client: usize, line: &str) {
@@ -168,8 +266,12 @@ impl World {
         let sub = self.actors[actor].subs.get(channel).cloned().unwrap_or_default();
         if sub.active && self.rng.chance(50) {
             let id = self.fresh();
+            self.actors[actor].leaving.insert(id, channel);
             self.send(client, &format!("unsubscribe #{id} {channel}"));
-            self.look(Some(actor));
+            // Who is sent away for asking too much has not left by their own word.
+            let Client { shard, key, .. } = self.bench.clients[client];
+            let left = key.is_some_and(|key| self.bench.shards[shard].phase(key) == Phase::Open);
+            self.look(left.then_some(actor));
             // What is asked is taken back, and answered with an error of its own.
             if let Some(sub) = self.actors[actor].subs.get_mut(channel) {
                 (sub.active, sub.asked) = (false, None);
@@ -178,7 +280,8 @@ impl World {
             let filter = self.rng.chance(30).then(|| self.rng.below(2) as u64);
             // A position under one filter says nothing about messages that another lets through.
             let position = sub.position.filter(|_| filter == sub.filter && self.rng.chance(50));
-            self.actors[actor].subs.insert(channel, Sub { filter, position, ..Sub::default() });
+            let live = sub.live;
+            self.actors[actor].subs.insert(channel, Sub { live, filter, position, ..Sub::default() });
             self.subscribe(actor, channel);
         }
     }
@@ -203,6 +306,11 @@ impl World {
         let key = key.map(|key| format!(" idem={key}")).unwrap_or_default();
         let latest = if payload % 5 < 3 { format!(" key=k{}", payload % 5) } else { String::new() };
         self.send(client, &format!("publish #{id} {channel} {payload} tag=t:{tag}{echo}{key}{latest}"));
+    }
+
+    fn turn(&mut self, shard: usize) {
+        self.expire(Some(shard));
+        self.bench.turn(shard);
     }
 
     fn pass(&mut self) {
@@ -244,6 +352,7 @@ impl World {
     fn read(&mut self) {
         self.bench.answer_pings();
         self.look(None);
+        self.listen();
         for actor in 0..self.actors.len() {
             let Some(client) = self.actors[actor].client else { continue };
             for line in self.bench.clients[client].take_lines() {
@@ -254,159 +363,25 @@ impl World {
                 self.gone(actor);
             }
         }
+        // Who has just heard that it is authenticated has subscribed.
+        self.look(None);
     }
 
     fn gone(&mut self, actor: usize) {
         let (id, connection) = (actor as u32, self.actors[actor].connection);
         self.actors[actor].client = None;
         let _ = writeln!(self.trace, "u{actor} gone");
-        self.actors[actor].publishing.clear();
-        self.actors[actor].asking.clear();
-        for (channel, sub) in &mut self.actors[actor].subs {
-            sub.asked = None;
+        self.permits.gone(actor);
+        self.permits.note(&mut self.history);
+        let Actor { publishing, asking, tokens, authenticating, leaving, subs, .. } = &mut self.actors[actor];
+        leaving.clear();
+        publishing.clear();
+        asking.clear();
+        tokens.clear();
+        *authenticating = None;
+        for (channel, sub) in subs {
+            (sub.asked, sub.live) = (None, false);
             self.history.add(id, Operation::End, channel).by(connection);
-        }
-    }
-
-    fn hear(&mut self, actor: usize, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["message", channel, place, data] => self.hear_message(actor, channel, place, data),
-            ["subscribed", id, channel, place, ..] => {
-                self.hear_subscribed(actor, id, channel, place, line.contains("recovered=true"));
-            }
-            ["unsubscribed", _, channel] => {
-                let connection = self.actors[actor].connection;
-                self.history.add(actor as u32, Operation::End, channel).by(connection);
-            }
-            ["published", id, place, ..] => {
-                let Some(index) = self.actors[actor].publishing.remove(&number(id)) else { return };
-                let now = self.history.records.len() as u64;
-                let record = &mut self.history.records[index];
-                (record.outcome, record.place, record.complete) = (Outcome::Ok, Some(place_of(place)), now);
-            }
-            ["lagged", channel, count] => {
-                let count = number(count);
-                self.history.add(actor as u32, Operation::Lagged { count }, channel);
-            }
-            ["error", id, code] => self.hear_error(actor, number(id), code),
-            ["joined" | "left", LOUD, _] | ["disconnect" | "CLOSE", ..] => {}
-            _ => panic!("an unexpected line: {line}"),
-        }
-    }
-
-    fn hear_message(&mut self, actor: usize, channel: &str, place: &str, data: &str) {
-        let (place, connection) = (place_of(place), self.actors[actor].connection);
-        let payload = data.parse().unwrap_or(u64::MAX);
-        let record = self.history.add(actor as u32, Operation::Deliver, channel);
-        record.by(connection).at(place.epoch, place.offset).with(payload);
-        if let Some(sub) = self.actors[actor].subs.get_mut(channel)
-            && sub.position.is_none_or(|known| known.epoch != place.epoch || known < place)
-        {
-            sub.position = Some(place);
-        }
-    }
-
-    fn hear_subscribed(&mut self, actor: usize, id: &str, channel: &str, place: &str, recovered: bool) {
-        let (place, connection) = (place_of(place), self.actors[actor].connection);
-        let Actor { subs, asking, .. } = &mut self.actors[actor];
-        let Some((filter, since)) = asking.remove(&number(id)) else { panic!("{id} was not asked") };
-        let Some(sub) = subs.get_mut(channel) else { return };
-        sub.asked.take_if(|asked| *asked == number(id));
-        // What is replayed counts from when it comes; without a recovery the channel begins anew.
-        if !recovered {
-            sub.position = Some(place);
-        }
-        let lossy = channel.starts_with("soft") || channel.starts_with("last");
-        let operation = Operation::Subscribe { filter, since, lossy };
-        let record = self.history.add(actor as u32, operation, channel);
-        record.by(connection).at(place.epoch, place.offset).recovered = since.map(|_| recovered);
-    }
-
-    fn hear_error(&mut self, actor: usize, id: u64, code: &str) {
-        if let Some(index) = self.actors[actor].publishing.remove(&id) {
-            assert!(matches!(code, "overloaded" | "too_many_requests_in_flight"), "{code}");
-            self.history.records[index].outcome = Outcome::Fail;
-        }
-        for sub in self.actors[actor].subs.values_mut() {
-            if sub.asked == Some(id) {
-                (sub.asked, sub.active) = (None, false);
-            }
-        }
-    }
-
-    /// All sockets read, all clients come back, everything rests; then everything goes.
-    pub(crate) fn finish(&mut self) {
-        for shard in 0..self.bench.shards.len() {
-            self.bench.hold(shard, false);
-        }
-        self.bench.settle();
-        self.read();
-        for _ in 0..3 {
-            for actor in 0..self.actors.len() {
-                self.connect(actor);
-                let Some(client) = self.actors[actor].client else { continue };
-                self.bench.give_room(client, usize::MAX);
-            }
-            self.bench.settle();
-            self.read();
-            self.bench.wait(15_000);
-            self.read();
-        }
-        let away: Vec<usize> = (0..self.actors.len()).filter(|a| self.actors[*a].client.is_none()).collect();
-        assert!(away.is_empty(), "{away:?} cannot come back");
-        self.members.end(&mut self.bench);
-        self.note_end();
-        self.bench.end();
-        for actor in 0..self.actors.len() {
-            self.gone(actor);
-        }
-        note_held(&self.bench, &mut self.history);
-    }
-
-    fn note_end(&mut self) {
-        for channel in CHANNELS {
-            let name = script::channel(channel);
-            let range = HistoryRange { since: None, limit: u32::MAX, reverse: false };
-            if let Reply::History(page) = self.bench.ask(Request::History { channel: name.clone(), range }) {
-                for publication in &page.publications {
-                    let place = place_of(&format!(
-                        "{}.{}",
-                        self.bench.epochs.name(publication.position.epoch),
-                        publication.position.offset
-                    ));
-                    let data = String::from_utf8_lossy(publication.data.bytes()).parse().unwrap_or(u64::MAX);
-                    self.history
-                        .add(u32::MAX, Operation::Keep, channel)
-                        .at(place.epoch, place.offset)
-                        .with(data);
-                }
-                let top = place_of(&format!(
-                    "{}.{}",
-                    self.bench.epochs.name(page.position.epoch),
-                    page.position.offset
-                ));
-                let kept_min = channel.starts_with("long").then(|| u64::from(LONG_SIZE).min(top.offset));
-                if !channel.starts_with("bare") {
-                    self.history
-                        .add(u32::MAX, Operation::Top { kept_min }, channel)
-                        .at(top.epoch, top.offset);
-                }
-            }
-            let Reply::Presence(members) =
-                self.bench.ask(Request::Presence { channel: name, counts_only: false })
-            else {
-                continue;
-            };
-            for (actor, state) in self.actors.iter().enumerate() {
-                let is_member = state.subs.get(channel).is_some_and(|sub| sub.active);
-                if is_member && !channel.starts_with("bare") && channel != LOUD {
-                    self.history.add(actor as u32, Operation::Transition { joined: true }, channel);
-                }
-            }
-            let users =
-                members.members.iter().map(|m| number(m.user.as_str().trim_start_matches('u')) as u32);
-            self.history.add(u32::MAX, Operation::Members { users: users.collect() }, channel);
         }
     }
 }
@@ -431,12 +406,4 @@ fn name_of(epoch: u64) -> String {
 
 fn number(id: &str) -> u64 {
     id.trim_start_matches('#').parse().unwrap_or(u64::MAX)
-}
-
-fn note_held(bench: &Bench, history: &mut History) {
-    let held = bench.census().iter().map(|c| c.sessions + c.topics + c.users + c.questions).sum();
-    history.add(u32::MAX, Operation::Held { count: held }, "held by shards");
-    let broker = bench.broker.census();
-    let count = broker.channels + broker.graces + broker.users_online + broker.history_bytes;
-    history.add(u32::MAX, Operation::Held { count }, "held by the broker");
 }

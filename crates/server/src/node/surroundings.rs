@@ -1,5 +1,7 @@
 //! What stands around a node: whose pages may connect to it, through which proxies, and how often.
 
+use std::io;
+
 use fanfare_protocol::dialect::excerpt;
 
 use super::Builder;
@@ -27,5 +29,13 @@ impl Builder {
             }
         }
         self
+    }
+
+    /// That everything given as an origin was one.
+    pub(super) fn check_origins(&self) -> io::Result<()> {
+        match &self.odd_origin {
+            Some(odd) => Err(io::Error::other(format!("no origin: \"{odd}\""))),
+            None => Ok(()),
+        }
     }
 }

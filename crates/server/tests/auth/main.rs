@@ -3,6 +3,7 @@
 //!
 //! - `roads`: each way a token can come, and what is refused how
 //! - `modes`: who needs one
+//! - `rust_client`: how the client of this project renews its tokens
 //! - `forged`: every forged token at every entry point
 //! - `places`: bounds and rates that a user's connections share
 //! - `subscriptions`: tokens and handlers that allow one
@@ -20,6 +21,7 @@ mod places;
 mod process;
 mod revocation;
 mod roads;
+mod rust_client;
 mod subscriptions;
 mod support;
 

@@ -98,3 +98,55 @@ fn a_proxy_says_that_the_server_is_not_there() {
         assert_eq!(page(&proxy, "/ws"), expected, "{kind:?}");
     }
 }
+
+#[test]
+fn without_the_headers_of_the_upgrade_the_server_says_what_is_missing() {
+    let server = serve(&[]);
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let cases = [
+        ("proxy_set_header Upgrade    $fanfare_upgrade;", 426, "upgrade_required"),
+        ("proxy_http_version 1.1;", 400, "bad_handshake"),
+    ];
+    for (missing, expected, code) in cases {
+        let proxy = Proxy::start(Kind::Nginx, server.address(), |text| {
+            assert!(text.contains(missing), "{missing} is not in the file");
+            text.replace(missing, "keepalive_timeout 0;")
+        });
+        let answer = exchange(proxy.plain, upgrade.as_bytes()).unwrap();
+        assert_eq!(status(&answer), expected, "{missing}: {answer}");
+        assert!(answer.contains(code), "{missing}: {answer}");
+    }
+}
+
+/// Opens a connection that says nothing and hears nothing but pings; gives how many came until it ended, at most so many.
+async fn pings(address: SocketAddr, at_most: usize) -> usize {
+    let count = async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut socket, _) = tokio_tungstenite::client_async("ws://example.com/ws", stream).await.unwrap();
+        let mut pings = 0;
+        while pings < at_most {
+            match socket.next().await {
+                Some(Ok(Message::Ping(_))) => pings += 1,
+                Some(Ok(other)) => panic!("{other}"),
+                Some(Err(_)) | None => break,
+            }
+        }
+        pings
+    };
+    timeout(PATIENCE, count).await.expect("pings or the end in time")
+}
+
+/// The configured times, made shorter all alike.
+#[tokio::test]
+async fn the_heartbeat_keeps_a_silent_connection_open() {
+    let often = serve(&[("FANFARE_DEADLINES_PING_INTERVAL", "500ms"), ("FANFARE_DEADLINES_PONG", "400ms")]);
+    let seldom = serve(&[]);
+    for kind in KINDS {
+        let hurried = |text: String| text.replace("75s", "1500ms");
+        let proxy = Proxy::start(kind, often.address(), hurried);
+        assert_eq!(pings(proxy.plain, 8).await, 8, "{kind:?} cut a connection that was pinged in time");
+        let proxy = Proxy::start(kind, seldom.address(), hurried);
+        assert!(pings(proxy.plain, 8).await < 2, "{kind:?} has no timeout of its own");
+    }
+}

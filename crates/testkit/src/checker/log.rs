@@ -8,7 +8,8 @@ use crate::history::{History, Operation, Outcome, Place, Record};
 /// What was published.
 #[derive(Debug)]
 pub(super) struct Sent {
-    invoke: u64,
+    /// When the first attempt began that was not refused.
+    pub(super) invoke: u64,
     /// The connections of the attempts that were not refused: a key may be repeated from another one.
     pub(super) connections: Vec<u32>,
     pub(super) tag: Option<u64>,
@@ -48,7 +49,7 @@ impl<'a> Log<'a> {
                         broken(violations, 6, format!("key {key} of {} has two places", record.channel));
                     }
                 }
-                Operation::Deliver | Operation::Keep => log.judge_sent(record, violations),
+                Operation::Deliver | Operation::Keep | Operation::Read => log.judge_sent(record, violations),
                 _ => continue,
             }
             log.place(record, place, violations);
@@ -59,8 +60,8 @@ impl<'a> Log<'a> {
     fn note_sent(&mut self, record: &'a Record, tag: Option<u64>, echo: bool) {
         let first = Sent { invoke: record.invoke, connections: Vec::new(), tag, echo, failed: true };
         let sent = self.sent.entry((&record.channel, record.payload)).or_insert(first);
-        sent.invoke = sent.invoke.min(record.invoke);
         if record.outcome != Outcome::Fail {
+            sent.invoke = if sent.failed { record.invoke } else { sent.invoke.min(record.invoke) };
             sent.failed = false;
             sent.connections.push(record.connection);
         }
@@ -91,6 +92,11 @@ impl<'a> Log<'a> {
     pub(super) fn sent<'s>(&'s self, channel: &'s str, place: Place) -> Option<&'s Sent> {
         let payload = self.payloads.get(&(channel, place))?;
         self.sent.get(&(channel, *payload))
+    }
+
+    /// What is known of a message by its data; none if nobody sent it.
+    pub(super) fn sent_as<'s>(&'s self, record: &'s Record) -> Option<&'s Sent> {
+        self.sent.get(&(record.channel.as_str(), record.payload))
     }
 
     /// The highest offset of a numbering that anybody saw.

@@ -11,11 +11,13 @@
 //! | K7 | nothing is delivered that nobody sent, or whose sender was told that it had failed | [`log`] |
 //! | K8 | `recovered` is true only where nothing is missing across the splice | [`subscriptions`] |
 //! | K9 | nobody gets what a filter or their own wish excludes | [`subscriptions`] |
+//! | K9 | each receiver was allowed at some instant between the publish and the delivery | [`permits`] |
 //! | K10 | members at the end are the true ones; every transition was told exactly once | [`ends`] |
 //! | K11 | what was held at the beginning is held at the end, and nothing else | [`ends`] |
 
 mod ends;
 mod log;
+mod permits;
 mod subscriptions;
 
 use std::fmt;
@@ -49,6 +51,7 @@ impl Checker {
         let log = Log::read(history, &mut violations);
         log.judge_end(history, &mut violations);
         subscriptions::judge(history, &log, &mut violations);
+        permits::judge(history, &log, &mut violations);
         ends::judge(history, &mut violations);
         violations.sort();
         violations
