@@ -3,22 +3,25 @@
 #
 #   conformance/autobahn.sh               groups 1 to 7 and 10 (247 cases)
 #   conformance/autobahn.sh --group 9     the cases about large messages (54)
+#   conformance/autobahn.sh --tls         ... over TLS, with a certificate made for the occasion (needs stunnel4)
 #   conformance/autobahn.sh --update      ... and rewrite the results instead of comparing
 #   conformance/autobahn.sh --url URL     ... against a server that runs already
 #
 # Groups 12 and 13 are about compression, which is not negotiated. The suite is kosoku, which runs the
-# original cases without Docker and Python 2.
+# original cases without Docker and Python 2. It speaks no TLS itself: with --tls stunnel does so for it, and what stands
+# behind stunnel is the server's own TLS.
 set -eu
 
 cd "$(dirname "$0")/.."
 suite="kosoku==0.1.0"
-group="" update="" url=""
+group="" update="" url="" tls=""
 while [ $# -gt 0 ]; do
     case "$1" in
         --group) group="$2"; shift 2 ;;
+        --tls) tls="-tls"; shift ;;
         --update) update="--update"; shift ;;
         --url) url="$2"; shift 2 ;;
-        *) sed -n '2,8s/^# *//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,9s/^# *//p' "$0" >&2; exit 2 ;;
     esac
 done
 
@@ -29,21 +32,43 @@ if [ "$(cat "$venv/suite" 2>/dev/null)" != "$suite" ]; then
     echo "$suite" >"$venv/suite"
 fi
 
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 if [ -z "$url" ]; then
     cargo build --quiet --release -p fanfare-server --example echo
-    port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+    port="$(free_port)"
     url="ws://127.0.0.1:$port/"
-    "${CARGO_TARGET_DIR:-target}/release/examples/echo" "127.0.0.1:$port" &
-    echo_pid=$!
-    trap 'kill "$echo_pid" 2>/dev/null || true' EXIT INT TERM
+    pids=""
+    trap 'kill $pids 2>/dev/null || true' EXIT INT TERM
+    echo="${CARGO_TARGET_DIR:-target}/release/examples/echo"
+    if [ -n "$tls" ]; then
+        command -v stunnel4 >/dev/null || { echo "--tls needs stunnel4" >&2; exit 1; }
+        files=".cache/autobahn-tls"
+        mkdir -p "$files"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+            -addext subjectAltName=DNS:localhost -keyout "$files/tls.key" -out "$files/tls.crt" 2>/dev/null
+        tls_port="$(free_port)"
+        "$echo" "127.0.0.1:$tls_port" "$files/tls.crt" "$files/tls.key" &
+        pids="$!"
+        printf 'foreground = yes\npid =\ndebug = err\n[tls]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n\
+CAfile = %s\nverifyChain = yes\ncheckHost = localhost\n' "$port" "$tls_port" "$files/tls.crt" >"$files/stunnel.conf"
+        stunnel4 "$files/stunnel.conf" &
+        pids="$pids $!"
+        python3 conformance/compare.py await "127.0.0.1:$tls_port"
+    else
+        "$echo" "127.0.0.1:$port" &
+        pids="$!"
+    fi
     python3 conformance/compare.py await "127.0.0.1:$port"
 fi
 
 if [ -n "$group" ]; then
-    name="autobahn-$group"
+    name="autobahn$tls-$group"
     set -- -i "$group.*"
 else
-    name="autobahn-1-7-10"
+    name="autobahn$tls-1-7-10"
     set -- -x '9.*' -x '12.*' -x '13.*'
 fi
 report=".cache/$name"

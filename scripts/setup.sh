@@ -52,6 +52,8 @@ case "${1:-test}" in
         cargo fmt --version >/dev/null
         cargo clippy --version >/dev/null
         debian chromium chromium
+        debian /usr/sbin/nginx nginx
+        debian /usr/sbin/haproxy haproxy
         [ -d e2e/node_modules ] || rm -f .cache/setup/npm
         once npm e2e/package-lock.json npm_packages e2e
         [ -d .cache/venv ] || rm -f .cache/setup/pip

@@ -6,15 +6,24 @@ export class Line {
   #queue = [];
   #waiting = [];
 
-  constructor(address, protocols) {
-    this.socket = new WebSocket(address, protocols);
+  constructor(address, protocols, options) {
+    this.socket = new WebSocket(address, protocols, options);
     this.closed = once(this.socket, "close").then(([code, reason]) => ({ code, reason: reason.toString() }));
     this.socket.on("message", (bytes, binary) => this.#arrived(binary ? bytes : JSON.parse(bytes.toString())));
     this.socket.on("error", () => {}); // told by `opened` or `closed`
   }
 
-  static async open(address, protocols) {
-    const line = new Line(address, protocols);
+  /** The status and the body of the answer to a handshake that the server refuses. */
+  static async refused(address, protocols, options) {
+    const { socket } = new Line(address, protocols, options);
+    const [request, response] = await once(socket, "unexpected-response");
+    const chunks = await response.toArray();
+    request.destroy();
+    return { status: response.statusCode, ...JSON.parse(Buffer.concat(chunks).toString()) };
+  }
+
+  static async open(address, protocols, options) {
+    const line = new Line(address, protocols, options);
     await once(line.socket, "open");
     return line;
   }

@@ -1,7 +1,8 @@
 // The built server as a process of its own, on a free port, in an empty folder.
 import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -15,6 +16,8 @@ export const KEY = "the-end-to-end-tests-own-key";
 
 export class Server {
   #process;
+  #flags = [];
+  #env = {};
   #folder = mkdtempSync(path.join(tmpdir(), "fanfare-e2e-"));
   log = "";
 
@@ -22,8 +25,15 @@ export class Server {
     this.port = port;
   }
 
-  static async start({ port } = {}) {
+  /**
+   * Starts one; pages of `origin` may connect to it beside its own. Most tests are not about limits and
+   * authentication, so `--insecure` lifts them; those that are say `secure`, and what else they want by variables
+   * of the environment.
+   */
+  static async start({ port, origin, secure = false, env = {} } = {}) {
     const server = new Server(port ?? (await freePort()));
+    server.#flags = [...(origin ? ["--origin", origin] : []), ...(secure ? [] : ["--insecure"])];
+    server.#env = env;
     await server.#spawn();
     return server;
   }
@@ -37,10 +47,27 @@ export class Server {
     return `ws://127.0.0.1:${this.port}/ws?${new URLSearchParams({ user, ...parameters })}`;
   }
 
+  /** The address of the WebSocket, for a client that does not say who it is. */
+  get address() {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+
+  /** A token of this server's own, for a user and some seconds; with `channel` for a subscription. */
+  token(sub, seconds = 3600, claims = {}) {
+    const secret = readFileSync(path.join(this.#folder, "token.secret"), "utf8").trim();
+    return sign({ sub, exp: Math.floor(Date.now() / 1000) + seconds, ...claims }, secret);
+  }
+
   async #spawn() {
-    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`], {
+    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`, ...this.#flags], {
       cwd: this.#folder,
-      env: { PATH: process.env.PATH, FANFARE_API_KEYS: KEY, FANFARE_DATA_DIR: this.#folder },
+      env: {
+        PATH: process.env.PATH,
+        FANFARE_API_KEYS: KEY,
+        FANFARE_DATA_DIR: this.#folder,
+        FANFARE_ADMIN_LISTEN: "127.0.0.1:0", // several servers run at once
+        ...this.#env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
@@ -82,6 +109,13 @@ export class Server {
       body: JSON.stringify(body),
     });
   }
+}
+
+/** A JSON Web Token as any library makes it. */
+export function sign(claims, secret) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
+  return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
 }
 
 async function freePort() {

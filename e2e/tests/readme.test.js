@@ -1,7 +1,9 @@
 // What the README tells a newcomer to do, done as it is written there.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -19,21 +21,32 @@ function block(language, word) {
   const blocks = [...README.matchAll(/```(\w+)[^\n]*\n(.*?)```/gs)];
   const found = blocks.find(([, kind, text]) => kind === language && text.includes(word));
   assert.ok(found, `the README has a block of ${language} with ${word}`);
-  return found[2].replaceAll("127.0.0.1:8000", `127.0.0.1:${server.port}`);
+  return found[2].replaceAll("127.0.0.1:8000", `127.0.0.1:${server?.port}`);
 }
 
 let server;
 let browser;
 let folder;
+let pages;
+let origin;
 
 before(async () => {
   folder = mkdtempSync(path.join(tmpdir(), "fanfare-readme-"));
-  [server, browser] = await Promise.all([Server.start(), launch()]);
+  // Stands for the README's `python3 -m http.server 3000`.
+  pages = createServer((request, response) => {
+    response.setHeader("Content-Type", "text/html");
+    response.end(request.url === "/chat.html" ? readFileSync(path.join(folder, "chat.html")) : "");
+  }).listen(0, "localhost");
+  await once(pages, "listening");
+  const [, allowed] = block("sh", "fanfare serve").match(/--origin (\S+)/);
+  origin = allowed.replace("3000", pages.address().port);
+  [server, browser] = await Promise.all([Server.start({ origin }), launch()]);
 });
 
 after(async () => {
   await browser?.close();
   await server?.dispose();
+  pages?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -48,7 +61,7 @@ test("the client of twenty lines chats in two tabs, and hears the backend's curl
     tab.on("console", (message) => complaints.push(message.text()));
     tab.on("pageerror", (error) => complaints.push(error.message));
     const subscribed = tab.waitForEvent("websocket").then((socket) => socket.waitForEvent("framereceived"));
-    await tab.goto(`file://${file}`);
+    await tab.goto(`${origin}/chat.html`);
     await subscribed;
   }
   await tabs[0].locator("#text").fill("hello from a tab");
@@ -79,7 +92,7 @@ test("the configuration is one", async () => {
   assert.match(stdout, /namespaces\.prices\.outbox_policy = "keep_latest" +# .*fanfare\.toml/);
 });
 
-test("a server that others could reach does not start without a word", async () => {
-  const refused = run(BINARY, ["serve", "--listen", "0.0.0.0:0"], { env: { FANFARE_DATA_DIR: folder } });
+test("a server that others could reach does not start insecure when told so once", async () => {
+  const refused = run(BINARY, ["serve", "--listen", "0.0.0.0:0", "--insecure"], { env: { FANFARE_DATA_DIR: folder } });
   await assert.rejects(refused, (error) => error.code === 1 && /insecure/.test(error.stderr));
 });

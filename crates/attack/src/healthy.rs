@@ -18,6 +18,7 @@ use crate::line::{Heard, Line};
 use crate::plan::Scale;
 use crate::server::Server;
 use crate::source::Sources;
+use crate::tokens;
 
 /// Connecting, or the last deliveries, must not take longer than this: it is a fault, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,7 +72,7 @@ impl Healthy {
             ended: AtomicBool::new(false),
         });
         let (sender, moved_in) = std::sync::mpsc::channel();
-        let (group, address) = (shared.clone(), server.address);
+        let (group, address) = (shared.clone(), server.address());
         let thread = std::thread::spawn(move || {
             let served =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
@@ -132,9 +133,9 @@ async fn live(
     let mut clients = Vec::new();
     for index in 0..scale.rooms * scale.clients_per_room {
         let room = format!("room-{}", index / scale.clients_per_room);
-        let mut line = Line::open(&sources, server, &format!("/ws?user=healthy-{index}")).await?;
+        let mut line = Line::open(&sources, server, &tokens::path(&format!("healthy-{index}"))?).await?;
         line.say(&json!({"type": "subscribe", "channel": room}).to_string()).await?;
-        line.expect("subscribed").await?;
+        line.until("subscribed").await?;
         clients.push(Client { line, index, member: index % scale.clients_per_room, room });
     }
     let count = clients.len() as u32;
@@ -239,9 +240,9 @@ async fn newcomers(shared: &Arc<Shared>, server: SocketAddr, sources: &Rc<Source
 
 /// Connects, asks something, and hangs up once it is answered; gives when that was.
 async fn come(server: SocketAddr, sources: &Sources, serial: u64) -> io::Result<Instant> {
-    let mut line = Line::open(sources, server, &format!("/ws?user=newcomer-{serial}")).await?;
+    let mut line = Line::open(sources, server, &tokens::path(&format!("newcomer-{serial}"))?).await?;
     line.say(r#"{"type":"ping"}"#).await?;
-    line.expect("pong").await?;
+    line.until("pong").await?;
     let answered = Instant::now();
     line.send(OpCode::Close, &1000_u16.to_be_bytes()).await?;
     while !matches!(line.hear().await?, Heard::Close(_)) {}

@@ -6,7 +6,7 @@
 //!
 //! - [`plan`]: which attacks, how many of everything, how long
 //! - `server`: the process, its limit, its memory and descriptors
-//! - `source` and `line`: where connections come from, and one connection
+//! - `source`, `tokens` and `line`: where connections come from, who they are, and one connection
 //! - `account` and `healthy`: what the healthy ones are owed, and they themselves
 //! - [`attacks`]: what is done to the server
 //! - `run`: one after the other, and whether all is as before
@@ -30,8 +30,10 @@ mod line;
 mod run;
 mod server;
 mod source;
+mod tokens;
 
 pub use attacks::Attack;
 pub use plan::Plan;
 pub use report::Report;
 pub use run::run;
+pub use server::Server;

@@ -126,7 +126,7 @@ impl Line {
     ///
     /// # Errors
     /// When the connection ends before, or what comes is an error.
-    pub(crate) async fn expect(&mut self, kind: &str) -> io::Result<serde_json::Value> {
+    pub(crate) async fn until(&mut self, kind: &str) -> io::Result<serde_json::Value> {
         loop {
             match self.hear().await? {
                 Heard::Text(text) => {

@@ -19,6 +19,9 @@ struct Cli {
     /// Only this attack; may be given several times
     #[arg(long = "attack", value_parser = attack)]
     attacks: Vec<Attack>,
+    /// How many connections those attacks make that are about their number
+    #[arg(long)]
+    crowd: Option<usize>,
     /// What the raw numbers say about the machine
     #[arg(long, default_value = "")]
     machine: String,
@@ -53,6 +56,7 @@ fn attempt(cli: Cli) -> std::io::Result<bool> {
     if !cli.attacks.is_empty() {
         plan.attacks = cli.attacks;
     }
+    plan.scale.crowd = cli.crowd.unwrap_or(plan.scale.crowd);
     let report = run(&plan)?;
     println!("{report}");
     if let Some(out) = cli.out {

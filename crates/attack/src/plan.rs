@@ -67,8 +67,8 @@ impl Plan {
             message_interval: Duration::from_millis(250),
             crowd: 200,
             floods: 5,
-            idle: Duration::from_millis(200),
-            attack: Duration::from_millis(700),
+            idle: Duration::from_millis(150),
+            attack: Duration::from_millis(500),
             ..full.scale
         };
         Self { scale, ..full }

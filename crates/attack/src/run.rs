@@ -43,7 +43,7 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
     let mut settings: Vec<(String, String)> =
         own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     settings.extend(plan.settings.iter().cloned());
-    let mut server = Server::start(&plan.server, &settings)?;
+    let mut server = Server::start_guarded(&plan.server, &settings)?;
     let healthy = Healthy::start(&server, plan.scale)?;
     // What grows at first use has grown when the first window has passed.
     healthy.begin();
@@ -85,7 +85,7 @@ fn one(
     server.forget_peak();
     healthy.begin();
     let tally = Arc::new(Tally::default());
-    let attacking = attacks::begin(attack, server.address, plan.scale, tally.clone());
+    let attacking = attacks::begin(attack, server, plan.scale, tally.clone());
     let (mut descriptors_peak, mut tcp_peak_kib) = (0, 0);
     while !attacking.is_finished() {
         std::thread::sleep(GLANCE);

@@ -10,6 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls_pki_types::CertificateDer;
+
+use crate::tokens;
+
 /// What the process may have: of writable memory by the kernel's limit on it, and of resident memory by our account.
 pub(crate) const MEMORY_KIB_MAX: u64 = 512 * 1024;
 
@@ -19,13 +23,25 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Lines of its log that are kept; the first ones tell most.
 const LINES_MAX: usize = 10_000;
 
-static HOMES: AtomicU32 = AtomicU32::new(0);
+/// Whom the certificate is for.
+pub(crate) const TLS_NAME: &str = "fanfare.test";
+
+/// A new folder.
+fn home() -> io::Result<PathBuf> {
+    static HOMES: AtomicU32 = AtomicU32::new(0);
+    let serial = HOMES.fetch_add(1, Ordering::Relaxed);
+    let home = std::env::temp_dir().join(format!("fanfare-attack-{}-{serial}", std::process::id()));
+    fs::create_dir_all(&home)?;
+    Ok(home)
+}
 
 /// A running server with a home of its own.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     home: PathBuf,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    /// Where it listens with TLS, and its certificate.
+    tls: Option<(SocketAddr, CertificateDer<'static>)>,
     log: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -44,16 +60,51 @@ impl Server {
     ///
     /// The limit is on writable private memory (`RLIMIT_DATA`), which needs no privilege and is stricter than one on
     /// what is resident: beyond it an allocation fails, and the process aborts.
-    pub(crate) fn start(binary: &Path, settings: &[(String, String)]) -> io::Result<Self> {
-        let serial = HOMES.fetch_add(1, Ordering::Relaxed);
-        let home = std::env::temp_dir().join(format!("fanfare-attack-{}-{serial}", std::process::id()));
-        fs::create_dir_all(&home)?;
+    ///
+    /// # Errors
+    /// When it cannot be started, or ends or falls silent before it listens; the error has its log.
+    pub fn start(binary: &Path, settings: &[(String, String)]) -> io::Result<Self> {
+        Self::start_in(home()?, binary, settings, None)
+    }
+
+    /// The same for a server that wants to know who connects, and that speaks TLS beside.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub(crate) fn start_guarded(binary: &Path, settings: &[(String, String)]) -> io::Result<Self> {
+        let home = home()?;
+        tokens::install(&home)?;
+        let names = vec![TLS_NAME.to_owned()];
+        let certified = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
+        let path = |name: &str| home.join(name).to_string_lossy().into_owned();
+        let (certificate, key) = (path("tls.crt"), path("tls.key"));
+        fs::write(&certificate, certified.cert.pem())?;
+        fs::write(&key, certified.signing_key.serialize_pem())?;
+        let own = [
+            ("FANFARE_DATA_DIR", path("")),
+            ("FANFARE_AUTH_MODE", "required".to_owned()),
+            ("FANFARE_TLS_LISTEN", "127.0.0.1:0".to_owned()),
+            ("FANFARE_TLS_CERT_FILE", certificate),
+            ("FANFARE_TLS_KEY_FILE", key),
+        ];
+        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let settings: Vec<(String, String)> = own.chain(settings.iter().cloned()).collect();
+        Self::start_in(home, binary, &settings, Some(certified.cert.der().clone()))
+    }
+
+    fn start_in(
+        home: PathBuf,
+        binary: &Path,
+        settings: &[(String, String)],
+        certificate: Option<CertificateDer<'static>>,
+    ) -> io::Result<Self> {
         let command = format!("ulimit -d {MEMORY_KIB_MAX} && exec \"$0\" serve --listen 127.0.0.1:0");
         let mut child = Command::new("sh")
             .args(["-c", &command])
             .arg(binary)
             .env_clear()
             .env("HOME", &home)
+            .env("FANFARE_ADMIN_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,25 +116,40 @@ impl Server {
             let log = log.clone();
             readers.push(std::thread::spawn(move || keep(BufReader::new(errors), &log)));
         }
+        let kept = certificate.clone();
         let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let (sender, receiver) = std::sync::mpsc::channel();
         readers.push(std::thread::spawn(move || {
             let mut output = BufReader::new(output);
-            let _ = sender.send(announced(&mut output));
+            let _ = sender.send(announced(&mut output, certificate.is_some()));
             // It must never wait for somebody to read.
             let _ = output.read_to_end(&mut Vec::new());
         }));
-        let address = receiver.recv_timeout(PATIENCE).ok().flatten();
-        let mut server = Self { child, home, address: SocketAddr::from(([127, 0, 0, 1], 0)), log, readers };
-        match address {
-            Some(address) => server.address = address,
-            None => return Err(io::Error::other(format!("the server does not start: {:?}", server.lines()))),
+        let announced = receiver.recv_timeout(PATIENCE).ok().flatten();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self { child, home, address: nowhere, tls: None, log, readers };
+        match announced {
+            Some((plain, tls)) => {
+                server.address = plain;
+                server.tls = tls.zip(kept);
+                Ok(server)
+            }
+            None => Err(io::Error::other(format!("the server does not start: {:?}", server.lines()))),
         }
-        Ok(server)
     }
 
     fn lines(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens with TLS, and its certificate.
+    pub(crate) fn tls(&self) -> Option<(SocketAddr, CertificateDer<'static>)> {
+        self.tls.clone()
     }
 
     /// What its log says about panics.
@@ -164,13 +230,21 @@ fn keep(errors: impl io::BufRead, log: &Mutex<Vec<String>>) {
     }
 }
 
-/// The address that the server says it listens on.
-fn announced(output: &mut impl io::BufRead) -> Option<SocketAddr> {
-    let mut said = String::new();
-    while output.read_line(&mut said).ok()? > 0 {
-        if let Some(url) = said.split_whitespace().find_map(|word| word.strip_prefix("http://")) {
-            return url.parse().ok();
+/// The addresses that the server says it listens on: the plain one, and the one with TLS if there is to be one.
+fn announced(output: &mut impl io::BufRead, with_tls: bool) -> Option<(SocketAddr, Option<SocketAddr>)> {
+    let (mut plain, mut tls) = (None, None);
+    let mut line = String::new();
+    while plain.is_none() || (with_tls && tls.is_none()) {
+        line.clear();
+        if output.read_line(&mut line).ok()? == 0 {
+            return None;
         }
+        let named = |scheme: &str| {
+            let mut words = line.split_whitespace();
+            words.find_map(|word| word.strip_prefix(scheme)?.parse().ok())
+        };
+        plain = plain.or_else(|| named("http://"));
+        tls = tls.or_else(|| named("https://"));
     }
-    None
+    Some((plain?, tls))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fanfare_core::auth::{Grant, Standing};
 use fanfare_protocol::command::Topic;
 use fanfare_protocol::{ErrorCode, UserId};
+use tokio::time::Instant;
 
 use crate::claims::{Claims, Expected};
 use crate::key_set::KeySet;
@@ -89,11 +90,10 @@ impl Verifier {
         if self.sources().next().is_none() {
             return;
         }
-        let mut turns = tokio::time::interval(REFRESH_INTERVAL);
-        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            turns.tick().await;
+            let next = Instant::now() + REFRESH_INTERVAL;
             self.refresh().await;
+            tokio::time::sleep_until(next).await;
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::connection::Connection;
 use crate::driver::{Driver, State};
+use crate::errand::Errands;
 use crate::error::Error;
 use crate::event::{History, Members, Receipt, payload_json};
 use crate::notice::Notices;
@@ -91,6 +92,7 @@ impl Client {
             wake,
             state: state_sender,
             closing: closing_receiver,
+            errands: Errands::default(),
         };
         tokio::spawn(driver.run(connection));
         Ok(Self(Arc::new(shared)))

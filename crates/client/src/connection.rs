@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use fanfare_wire::handshake::{ClientRequest, HandshakeError};
 use fanfare_wire::{Decoder, Limits, Message, OpCode, Role, encode_close_masked, encode_frame_masked};
+use serde::de::IgnoredAny;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -15,6 +17,8 @@ use crate::words::{Said, understand};
 
 /// How much is read in one go.
 const READ_BYTES: usize = 16 * 1024;
+/// How much of a refused handshake is read.
+const REFUSAL_BYTES_MAX: usize = 16 * 1024;
 /// The longest a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -47,7 +51,11 @@ impl Connection {
     async fn shake_hands(target: &Target, options: &Options) -> Result<Self, Error> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|error| Error::connect(error.to_string(), false))?;
-        let request = target.request(options, nonce);
+        let token = match &options.token {
+            Some(token) => Some(token.get().await?),
+            None => None,
+        };
+        let request = target.request(options.user.as_deref(), token.as_ref(), nonce);
         let address = (target.host.as_str(), target.port);
         let mut stream = TcpStream::connect(address).await.map_err(|error| Error::io(&error))?;
         stream.set_nodelay(true).map_err(|error| Error::io(&error))?;
@@ -63,13 +71,7 @@ impl Connection {
                     input.drain(..response.consumed);
                     break;
                 }
-                Err(error) => {
-                    // Busy or restarting servers are worth another attempt, and those that say no are not.
-                    let retry = error.status().is_some_and(|status| status == 429 || status >= 500);
-                    let extract = error.extract();
-                    let text = format!("{error} {extract}");
-                    return Err(Error::connect(text.trim_end(), retry));
-                }
+                Err(error) => return Err(refusal(&mut stream, &request, input, error).await),
             }
         }
         Ok(Self {
@@ -203,6 +205,32 @@ impl Connection {
         // Whether it hears us or not, this is the end.
         let _ = timeout(GOODBYE, goodbye).await;
     }
+}
+
+/// Why the server refused: its words may come in later packets than the status.
+async fn refusal(
+    stream: &mut TcpStream,
+    request: &ClientRequest,
+    mut input: Vec<u8>,
+    first: HandshakeError,
+) -> Error {
+    let mut last = first;
+    // Beyond this, whatever came serves as the explanation.
+    let _ = timeout(GOODBYE, async {
+        let refused = last.status().is_some_and(|status| status >= 400);
+        let complete = |error: &HandshakeError| serde_json::from_str::<IgnoredAny>(error.extract()).is_ok();
+        while refused && !complete(&last) && input.len() < REFUSAL_BYTES_MAX {
+            match stream.read_buf(&mut input).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if let Err(error) = request.response(&input) {
+                last = error;
+            }
+        }
+    })
+    .await;
+    Error::handshake(&last)
 }
 
 /// A masking key: fresh and unpredictable, so that nobody can make this client send bytes of their choice.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanfare_protocol::CloseCode;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::connection::Connection;
+use crate::errand::{Errand, Errands};
 use crate::error::Ending;
 use crate::options::{OUT_BYTES_MAX, Options, STABLE_AFTER};
 use crate::order::Order;
 use crate::table::Table;
 use crate::target::Target;
+use crate::token::{TOKEN_HELD_MIN, Token};
 
 /// How a client stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(crate) struct Driver {
     pub(crate) state: watch::Sender<State>,
     /// Set, or dropped, when the program wants an end.
     pub(crate) closing: watch::Receiver<bool>,
+    /// The tokens that are asked for on behalf of this connection.
+    pub(crate) errands: Errands,
 }
 
 /// What woke the task.
@@ -47,6 +52,7 @@ enum Woken {
     Socket,
     Order(Option<Order>),
     Reader,
+    Token(Errand),
     Silence,
     Closing,
 }
@@ -63,12 +69,15 @@ impl Driver {
     pub(crate) async fn run(mut self, first: Connection) {
         let mut connection = first;
         let mut attempt = 0;
+        // Whether this connection's token was asked for because the last one's had ended.
+        let mut renewed = false;
         loop {
             let began = Instant::now();
             self.state.send_replace(State::Connected);
             let served = self.serve(&mut connection).await;
             self.table.disconnected();
-            let ending = match served {
+            self.errands = Errands::default();
+            let mut ending = match served {
                 Served::Closing => {
                     connection.close(1000).await;
                     self.state.send_replace(State::Closed(None));
@@ -81,8 +90,20 @@ impl Driver {
             if began.elapsed() >= STABLE_AFTER {
                 attempt = 0;
             }
+            if ending.code == CloseCode::Unauthenticated.number() {
+                // What the server no longer takes may have a successor; that one in turn must have been good for
+                // something.
+                let held = !renewed || began.elapsed() >= TOKEN_HELD_MIN;
+                ending.reconnect = held && self.options.token.as_ref().is_some_and(Token::is_provided);
+                renewed = true;
+            } else if began.elapsed() >= TOKEN_HELD_MIN {
+                renewed = false;
+            }
             match self.reconnect(ending, &mut attempt).await {
-                Some(next) => connection = next,
+                Some(next) => {
+                    connection = next;
+                    self.errands = Errands::default();
+                }
                 None => return,
             }
         }
@@ -92,7 +113,7 @@ impl Driver {
     async fn serve(&mut self, connection: &mut Connection) -> Served {
         match self.turns(connection).await {
             Ok(()) => Served::Closing,
-            Err(ending) => Served::Lost(ending),
+            Err(ending) => Served::Lost(self.table.explained(ending)),
         }
     }
 
@@ -106,6 +127,7 @@ impl Driver {
             for said in said.drain(..) {
                 self.table.hear(said)?;
             }
+            self.errands.run(self.table.wishes.drain(..), &self.options);
             for text in self.table.texts.drain(..) {
                 connection.say(&text)?;
             }
@@ -116,6 +138,7 @@ impl Driver {
                 () = connection.ready() => Woken::Socket,
                 order = self.orders.recv(), if may_order => Woken::Order(order),
                 () = self.wake.notified() => Woken::Reader,
+                Some(errand) = self.errands.next() => Woken::Token(errand),
                 () = sleep_until(connection.silence_ends()) => Woken::Silence,
                 _ = self.closing.changed() => Woken::Closing,
             };
@@ -132,6 +155,10 @@ impl Driver {
                 }
                 Woken::Order(Some(order)) => self.table.order(order),
                 Woken::Reader => self.table.sweep(),
+                Woken::Token(Errand::Connection(token)) => self.table.authenticate(&token),
+                Woken::Token(Errand::Subscription { topic, id, token }) => {
+                    self.table.provided(&topic, id, token);
+                }
                 Woken::Silence => connection.break_silence()?,
                 Woken::Order(None) | Woken::Closing => {
                     self.last_orders(connection)?;

@@ -7,11 +7,14 @@ use fanfare_protocol::command::Topic;
 use fanfare_protocol::{Epoch, Position};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 
+use crate::error::Error;
 use crate::event::{Event, Message, Subscribed};
 use crate::options::SubscribeOptions;
 use crate::order::{Subscribe, Waiting};
 use crate::subscription::{Queued, Signals};
+use crate::token::{TOKEN_HELD_MIN, Token};
 
 /// Whether the server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) topic: Topic,
     pub(crate) options: SubscribeOptions,
     pub(crate) stage: Stage,
+    /// When another token was last asked for because the server had ended the subscription with the old one.
+    pub(crate) renewed_at: Option<Instant>,
     /// The call that it was last asked for by; answers to earlier ones mean an earlier subscription.
     pub(crate) asked_by: u64,
     /// Who waits for the first answer; none once it came.
@@ -63,6 +68,7 @@ impl Entry {
             topic: order.topic,
             options: order.options,
             stage: Stage::Asked,
+            renewed_at: None,
             asked_by: 0,
             answer: Some(order.answer),
             signals: order.signals,
@@ -158,6 +164,18 @@ impl Entry {
             Err(TrySendError::Full(_)) => Fate::Full,
             Err(TrySendError::Closed(_)) => Fate::Gone,
         }
+    }
+
+    /// Whether another token is worth asking for, now that the server has ended the subscription for this
+    /// reason: not if it ended as soon after the last time.
+    pub(crate) fn may_renew(&mut self, why: &Error) -> bool {
+        let provided = self.options.token.as_ref().is_some_and(Token::is_provided);
+        let held = self.renewed_at.is_none_or(|renewed| renewed.elapsed() >= TOKEN_HELD_MIN);
+        if !(provided && held && why.is_unauthenticated()) {
+            return false;
+        }
+        self.renewed_at = Some(Instant::now());
+        true
     }
 
     /// The reader has too much to read.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 
 use fanfare_protocol::{CloseCode, ErrorCode};
+use fanfare_wire::handshake::HandshakeError;
+use serde::Deserialize;
 
 /// A failed call.
 #[derive(Debug, Clone)]
@@ -26,12 +28,30 @@ enum Kind {
     Timeout,
     /// The client is closed for good.
     Closed,
-    /// No connection could be made.
-    Connect { retry: bool },
+    /// No connection could be made; the code is the server's, where it gave one for its refusal.
+    Connect { code: Option<ErrorCode>, retry: bool },
+    /// The program's own provider gave no token.
+    NoToken,
     /// The call itself makes no sense; nothing was sent.
     Invalid,
     /// A bound of the client is reached; nothing was sent.
     Busy,
+}
+
+/// What a refused handshake has for a body.
+#[derive(Deserialize)]
+struct RefusalBody {
+    error: Refusal,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+    message: String,
+}
+
+fn known(code: &str) -> Option<ErrorCode> {
+    ErrorCode::ALL.iter().copied().find(|known| known.as_str() == code)
 }
 
 impl Error {
@@ -40,8 +60,7 @@ impl Error {
     }
 
     pub(crate) fn refused(code: &str, text: &str, retry_after_ms: Option<u32>) -> Self {
-        let known = ErrorCode::ALL.iter().copied().find(|known| known.as_str() == code);
-        Self::new(Kind::Refused { code: known, retry_after_ms }, format!("{code}: {text}"))
+        Self::new(Kind::Refused { code: known(code), retry_after_ms }, format!("{code}: {text}"))
     }
 
     pub(crate) fn disconnected() -> Self {
@@ -57,7 +76,24 @@ impl Error {
     }
 
     pub(crate) fn connect(text: impl Into<String>, retry: bool) -> Self {
-        Self::new(Kind::Connect { retry }, text)
+        Self::new(Kind::Connect { code: None, retry }, text)
+    }
+
+    /// The server answered the handshake with a status of its own. Busy or restarting servers are worth
+    /// another attempt, and those that say no are not.
+    pub(crate) fn handshake(error: &HandshakeError) -> Self {
+        let retry = error.status().is_some_and(|status| status == 429 || status >= 500);
+        let refusal = serde_json::from_str::<RefusalBody>(error.extract()).ok();
+        let Some(RefusalBody { error: refusal }) = refusal else {
+            let text = format!("{error} {}", error.extract());
+            return Self::new(Kind::Connect { code: None, retry }, text.trim_end());
+        };
+        let text = format!("{error}: {}: {}", refusal.code, refusal.message);
+        Self::new(Kind::Connect { code: known(&refusal.code), retry }, text)
+    }
+
+    pub(crate) fn no_token(error: &impl fmt::Display) -> Self {
+        Self::new(Kind::NoToken, format!("there is no token: {error}"))
     }
 
     pub(crate) fn io(error: &io::Error) -> Self {
@@ -76,9 +112,25 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self.0.kind {
-            Kind::Refused { code, .. } => code,
+            Kind::Refused { code, .. } | Kind::Connect { code, .. } => code,
             _ => None,
         }
+    }
+
+    /// Whether a token is what stands in the way: it was not accepted, has expired, was revoked, is missing, or
+    /// could not be had.
+    #[must_use]
+    pub fn is_unauthenticated(&self) -> bool {
+        self.0.kind == Kind::NoToken
+            || matches!(
+                self.code(),
+                Some(
+                    ErrorCode::AuthenticationRequired
+                        | ErrorCode::AuthenticationFailed
+                        | ErrorCode::TokenExpired
+                        | ErrorCode::TokenRevoked
+                )
+            )
     }
 
     /// After how many milliseconds the server wants to be asked again.
@@ -107,8 +159,8 @@ impl Error {
     pub fn retry(&self) -> bool {
         match self.0.kind {
             Kind::Refused { code, .. } => code.is_some_and(ErrorCode::retry),
-            Kind::Connect { retry } => retry,
-            Kind::Disconnected | Kind::Timeout | Kind::Busy => true,
+            Kind::Connect { retry, .. } => retry,
+            Kind::Disconnected | Kind::Timeout | Kind::Busy | Kind::NoToken => true,
             Kind::Closed | Kind::Invalid => false,
         }
     }

@@ -5,12 +5,14 @@
 //!
 //! - [`options`]: how to connect and subscribe, and every bound of the client
 //! - [`client`]: the handle, for publishing, asking and subscribing
+//! - [`token`]: where tokens come from
 //! - [`subscription`] and [`event`]: what comes out of a channel
 //! - [`notice`]: what comes from outside of channels
 //! - [`error`]: why something could not be done, and whether trying again is of use
 //!
 //! Inside, one task owns the socket: `driver` connects and reconnects, `connection` turns bytes into
-//! words, `words` knows the protocol's text, `table` and `entry` know calls and subscriptions.
+//! words, `words` knows the protocol's text, `table` and `entry` know calls and subscriptions, `errand`
+//! asks the program for tokens.
 //!
 //! ```no_run
 //! use fanfare_client::{Client, Event, Options, SubscribeOptions};
@@ -40,10 +42,12 @@ pub mod notice;
 pub mod options;
 pub mod publication;
 pub mod subscription;
+pub mod token;
 
 mod connection;
 mod driver;
 mod entry;
+mod errand;
 mod order;
 mod table;
 mod target;
@@ -53,10 +57,10 @@ pub use client::Client;
 pub use driver::State;
 pub use error::{Ending, Error};
 pub use event::{Event, History, Member, Members, Message, Receipt, Subscribed};
-pub use fanfare_protocol::command::Secret;
 pub use fanfare_protocol::publication::Filter;
 pub use fanfare_protocol::{ErrorCode, Payload, Position};
 pub use notice::{Notice, Notices};
 pub use options::{Backoff, HistoryRange, Options, SubscribeOptions};
 pub use publication::Publication;
 pub use subscription::Subscription;
+pub use token::Token;

@@ -11,8 +11,20 @@ use crate::event::Message;
 pub enum Notice {
     /// A message for everyone, for the user, or for one of the user's roles.
     Message(Message),
-    /// Something that was sent without asking for an answer was not accepted.
+    /// Something that was sent without asking for an answer was not accepted, or the client's token was not.
     Complaint(Error),
+    /// The client's token expires soon. Where it has a provider of tokens, the client asks it for the next one.
+    Expiring {
+        /// After so many milliseconds the server closes the connection otherwise.
+        in_ms: u64,
+    },
+    /// The server has accepted the client's next token.
+    Authenticated {
+        /// Who the server takes the client for; none for a token without a user.
+        user: Option<String>,
+        /// After how many milliseconds the token expires; none without end.
+        expires_in_ms: Option<u64>,
+    },
     /// The reader was too slow, and so many notices were let go.
     Missed(u64),
 }

@@ -1,10 +1,12 @@
 //! What can be chosen, and every bound of the client.
 
+use std::fmt;
 use std::time::Duration;
 
-use fanfare_protocol::command::Secret;
 use fanfare_protocol::publication::Filter;
 use fanfare_protocol::{Payload, Position};
+
+use crate::token::Token;
 
 /// Calls that wait for the connection to take them. When there are more, a call waits for its turn within
 /// its own time limit.
@@ -27,9 +29,10 @@ pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The user id, where the server takes it openly.
     pub user: Option<String>,
-    /// The credential, sent as `Authorization: Bearer` with the handshake.
-    pub token: Option<Secret>,
-    /// How long a connection may take until the handshake is through.
+    /// The connection's token, sent as `Authorization: Bearer` with the handshake. One that is provided is
+    /// renewed on the live connection before it expires.
+    pub token: Option<Token>,
+    /// How long a connection may take until the handshake is through, the token's provider included.
     pub connect_timeout: Duration,
     /// How long a call waits for its answer.
     pub call_timeout: Duration,
@@ -52,6 +55,25 @@ impl Default for Options {
             pong_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
         }
+    }
+}
+
+impl Options {
+    /// The same with this token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(Token::fixed(token)), ..self }
+    }
+
+    /// The same with a provider of tokens, as [`Token::provider`] describes it.
+    #[must_use]
+    pub fn with_token_provider<F, T, E>(self, provide: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: AsRef<str>,
+        E: fmt::Display,
+    {
+        Self { token: Some(Token::provider(provide)), ..self }
     }
 }
 
@@ -94,6 +116,9 @@ pub struct SubscribeOptions {
     pub info: Option<Payload>,
     /// Whether the answer lists the members.
     pub presence: bool,
+    /// A token that allows this subscription where the connection's own does not. One that is provided is asked
+    /// for again whenever the client subscribes anew: after an interruption, and when the last one has expired.
+    pub token: Option<Token>,
     /// Events that wait for the reader; 0 means 1,024. When there are more, the client leaves the channel
     /// and, once the reader has caught up, joins again and recovers: a slow reader delays nobody and
     /// loses only what the server's history no longer has, of which [`crate::Event::Lost`] tells.

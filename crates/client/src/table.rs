@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fanfare_protocol::command::Topic;
+use fanfare_protocol::CloseCode;
+use fanfare_protocol::command::{Secret, Topic};
 use tokio::sync::broadcast;
 
 use crate::entry::{Entry, Fate, Stage};
@@ -15,28 +16,53 @@ use crate::event::{Event, Message, Subscribed};
 use crate::notice::Notice;
 use crate::options::CALLS_UNANSWERED_MAX;
 use crate::order::{Order, Subscribe, Waiting};
+use crate::token::Token;
 use crate::words::{Answer, Call, Said, write};
 
 /// Calls and subscriptions.
 pub(crate) struct Table {
     /// Texts to be said, in order.
     pub(crate) texts: Vec<String>,
+    /// Tokens to be asked for.
+    pub(crate) wishes: Vec<Wish>,
     ids: Arc<AtomicU64>,
     calls: HashMap<u64, Waiting<Answer>>,
     /// The subscribe calls without answer, and what they are for.
     subscribing: HashMap<u64, Topic>,
     entries: HashMap<Topic, Entry>,
+    /// The auth call without answer.
+    authenticating: Option<u64>,
+    /// Why the server does not take the client for anybody any more, as it said last.
+    unauthenticated: Option<String>,
     notices: broadcast::Sender<Notice>,
+}
+
+/// A token that is wanted.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// The connection's own, within so many milliseconds.
+    Connection { in_ms: u64 },
+    /// A subscription's, for the call of this id.
+    Subscription {
+        topic: Topic,
+        id: u64,
+        token: Token,
+        /// Whether a caller waits, who is told when there is none; otherwise it is asked for until there is one.
+        caller_waits: bool,
+    },
 }
 
 impl Table {
     pub(crate) fn new(ids: Arc<AtomicU64>, notices: broadcast::Sender<Notice>) -> Self {
         Self {
             texts: Vec::new(),
+            wishes: Vec::new(),
             ids,
             calls: HashMap::new(),
             subscribing: HashMap::new(),
             entries: HashMap::new(),
+            authenticating: None,
+            unauthenticated: None,
             notices,
         }
     }
@@ -57,7 +83,10 @@ impl Table {
     /// The connection is gone, and so are the answers to what was asked.
     pub(crate) fn disconnected(&mut self) {
         self.texts.clear();
+        self.wishes.clear();
         self.subscribing.clear();
+        self.authenticating = None;
+        self.unauthenticated = None;
         for (_, answer) in self.calls.drain() {
             // Whoever no longer waits needs no answer.
             let _ = answer.send(Err(Error::disconnected()));
@@ -116,19 +145,51 @@ impl Table {
         self.ask(&topic);
     }
 
-    /// Sends a subscribe call for an entry.
+    /// Subscribes to an entry's topic, once its token is there.
     fn ask(&mut self, topic: &Topic) {
         let Some(entry) = self.entries.get_mut(topic) else { return };
         entry.stage = Stage::Asked;
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         entry.asked_by = id;
-        let call = Call::Subscribe { topic, options: &entry.options, recover: entry.recover() };
+        match entry.options.token.clone() {
+            Some(token) if token.is_provided() => {
+                let (topic, caller_waits) = (topic.clone(), entry.answer.is_some());
+                self.wishes.push(Wish::Subscription { topic, id, token, caller_waits });
+            }
+            token => self.say_subscribe(topic, id, token.as_ref().and_then(Token::known)),
+        }
+    }
+
+    /// A subscription's token is there, or cannot be had.
+    pub(crate) fn provided(&mut self, topic: &Topic, id: u64, token: Result<Secret, Error>) {
+        if self.entries.get(topic).is_none_or(|entry| entry.asked_by != id || entry.stage != Stage::Asked) {
+            return;
+        }
+        match token {
+            Ok(token) => self.say_subscribe(topic, id, Some(&token)),
+            Err(error) => self.refused(topic, error),
+        }
+    }
+
+    /// Sends a subscribe call for an entry.
+    fn say_subscribe(&mut self, topic: &Topic, id: u64, token: Option<&Secret>) {
+        let Some(entry) = self.entries.get(topic) else { return };
+        let call = Call::Subscribe { topic, options: &entry.options, recover: entry.recover(), token };
         match write(Some(id), &call) {
             Ok(text) => {
                 self.subscribing.insert(id, topic.clone());
                 self.texts.push(text);
             }
             Err(error) => self.refused(topic, error),
+        }
+    }
+
+    /// Sends the connection's next token.
+    pub(crate) fn authenticate(&mut self, token: &Secret) {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        if let Ok(text) = write(Some(id), &Call::Authenticate { token }) {
+            self.authenticating = Some(id);
+            self.texts.push(text);
         }
     }
 
@@ -170,16 +231,49 @@ impl Table {
             Said::Left { channel, member } => self.tell(&channel, Event::Left(member)),
             Said::Lagged { channel, dropped } => self.tell(&channel, Event::Lagged { dropped }),
             Said::Answer { id, answer } => self.answer(id, answer),
-            Said::Ended(topic) => {
-                if let Some(mut entry) = self.entries.remove(&topic) {
-                    entry.tell(Event::Ended(None));
-                }
+            Said::Ended(topic, why) => self.ended(&topic, why),
+            Said::Expiring { in_ms } => {
+                self.wishes.push(Wish::Connection { in_ms });
+                self.notice(Notice::Expiring { in_ms });
             }
-            Said::Complaint(error) => self.notice(Notice::Complaint(error)),
+            Said::Complaint(error) => self.complaint(error),
             Said::Disconnect(ending) => return Err(ending),
             Said::Other => {}
         }
         Ok(())
+    }
+
+    fn ended(&mut self, topic: &Topic, why: Option<Error>) {
+        let Some(entry) = self.entries.get_mut(topic) else { return };
+        if let Some(why) = &why
+            && entry.may_renew(why)
+        {
+            // One whose reader has too much to read asks when that has changed.
+            if entry.stage != Stage::Paused {
+                self.ask(topic);
+            }
+            return;
+        }
+        if let Some(mut entry) = self.entries.remove(topic) {
+            entry.tell(Event::Ended(why));
+        }
+    }
+
+    fn complaint(&mut self, error: Error) {
+        if error.is_unauthenticated() {
+            self.unauthenticated = Some(error.to_string());
+        }
+        self.notice(Notice::Complaint(error));
+    }
+
+    /// The close code for all that can be wrong with a token is one; the error ahead of it says which it was.
+    pub(crate) fn explained(&mut self, mut ending: Ending) -> Ending {
+        if ending.code == CloseCode::Unauthenticated.number()
+            && let Some(why) = self.unauthenticated.take()
+        {
+            ending.reason = why;
+        }
+        ending
     }
 
     fn notice(&self, notice: Notice) {
@@ -230,6 +324,17 @@ impl Table {
                 Ok(Answer::Subscribed(reply)) => self.subscribed(&topic, reply),
                 Ok(_) => {}
                 Err(error) => self.refused(&topic, error),
+            };
+        }
+        if self.authenticating == Some(id) {
+            self.authenticating = None;
+            return match answer {
+                Ok(Answer::Authenticated { user, expires_in_ms }) => {
+                    self.notice(Notice::Authenticated { user, expires_in_ms });
+                }
+                Ok(_) => {}
+                // The connection is kept for as long as its last token is good.
+                Err(error) => self.notice(Notice::Complaint(error)),
             };
         }
         if let Some(waiting) = self.calls.remove(&id) {

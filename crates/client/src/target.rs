@@ -1,9 +1,9 @@
 //! Where a server is.
 
+use fanfare_protocol::command::Secret;
 use fanfare_wire::handshake::ClientRequest;
 
 use crate::error::Error;
-use crate::options::Options;
 
 /// Where WebSockets are served unless the URL says otherwise.
 const PATH_DEFAULT: &str = "/ws";
@@ -56,14 +56,19 @@ impl Target {
     }
 
     /// The handshake's request.
-    pub(crate) fn request(&self, options: &Options, nonce: [u8; 16]) -> ClientRequest {
+    pub(crate) fn request(
+        &self,
+        user: Option<&str>,
+        token: Option<&Secret>,
+        nonce: [u8; 16],
+    ) -> ClientRequest {
         let mut path = self.path.clone();
-        if let Some(user) = &options.user {
+        if let Some(user) = user {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str("user=");
             push_encoded(&mut path, user);
         }
-        let bearer = options.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
+        let bearer = token.map(|token| format!("Bearer {}", token.expose()));
         let headers: Vec<(&str, &str)> =
             bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
         ClientRequest::new(&self.authority, &path, &[], &headers, nonce)
@@ -85,8 +90,6 @@ fn push_encoded(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use fanfare_protocol::command::Secret;
-
     use super::*;
 
     fn parts(url: &str) -> (String, u16, String) {
@@ -108,11 +111,8 @@ mod tests {
 
     #[test]
     fn users_and_tokens_go_into_the_request() {
-        let options =
-            Options {
-                user: Some("Ada L&é".into()), token: Some(Secret::new("t.o.k")), ..Options::default()
-            };
-        let request = Target::parse("ws://a:9/ws?x=y").unwrap().request(&options, [0; 16]);
+        let target = Target::parse("ws://a:9/ws?x=y").unwrap();
+        let request = target.request(Some("Ada L&é"), Some(&Secret::new("t.o.k")), [0; 16]);
         let head = String::from_utf8(request.head().to_vec()).unwrap();
         assert!(head.starts_with("GET /ws?x=y&user=Ada%20L%26%C3%A9 HTTP/1.1\r\nHost: a:9\r\n"), "{head}");
         assert!(head.contains("\r\nAuthorization: Bearer t.o.k\r\n"));

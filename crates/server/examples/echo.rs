@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p fanfare-server --example echo -- 127.0.0.1:9001`
 //!
+//! With the files of a certificate and its key behind the address, over TLS.
+//!
 //! Nothing here is a short cut: the messages pass the decoder, a session, a handler on the runtime, an outbox
 //! and a write like any other. Only the limits are raised, because the suites send messages of 16 MiB in
 //! 250,000 frames.
@@ -15,6 +17,7 @@ use fanfare_core::limits::Limits;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Payload, Rejection};
 use fanfare_server::dialects::NamedDialect;
+use fanfare_server::tls::{MinVersion, Tls};
 use fanfare_server::{Fanfare, listen};
 
 /// What a client sends is the argument of one handler; what the handler returns goes back as it is.
@@ -42,7 +45,9 @@ impl Dialect for Echo {
 // One thread for the handlers, so that echoes come in the order of what they echo.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address: SocketAddr = std::env::args().nth(1).unwrap_or("127.0.0.1:9001".to_owned()).parse()?;
+    let mut arguments = std::env::args().skip(1);
+    let address: SocketAddr = arguments.next().unwrap_or("127.0.0.1:9001".to_owned()).parse()?;
+    let files = arguments.next().zip(arguments.next());
     let limits = Limits {
         message_bytes_max: 64 << 20,
         fragments_max: 1 << 20,
@@ -58,7 +63,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .start()?;
     let router = axum::Router::new().fallback_service(node.websocket::<()>());
     let listener = listen::bind(address)?;
-    println!("echoing on ws://{}", listener.local_addr()?);
-    listen::serve(listener, router, Duration::from_secs(5)).await;
+    let handshake = Duration::from_secs(5);
+    let scheme = if files.is_some() { "wss" } else { "ws" };
+    println!("echoing on {scheme}://{}", listener.local_addr()?);
+    match files {
+        Some((cert, key)) => {
+            let (tls, _) = Tls::from_files(cert.into(), key.into(), MinVersion::default())?;
+            listen::serve_tls(listener, router, handshake, Some(node.network()), tls).await;
+        }
+        None => listen::serve(listener, router, handshake, Some(node.network())).await,
+    }
     Ok(())
 }

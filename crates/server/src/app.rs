@@ -18,14 +18,15 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
-use crate::config::Config;
+use crate::config::{Config, Csrf};
 use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
+use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
 use crate::revocations::RevocationSettings;
-use crate::tls::Tls;
+use crate::tls::{Renewal, Tls};
 
 /// The names of the dialects that this build speaks.
 pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
@@ -71,8 +72,9 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .rate_limits(config.rate_limits())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
+        .network(config.network())
         .authentication(config.auth_mode(), verifier)
-        .auth_cookie(&config.auth.cookie)
+        .auth_cookie(&config.auth.cookie, csrf(setup))
         .revocations(RevocationSettings {
             file: Some(config.data_dir.join(REVOCATIONS)),
             lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
@@ -80,6 +82,20 @@ fn node(setup: &Setup) -> io::Result<Node> {
         })
         .default_dialect(&config.default_dialect)
         .start()
+}
+
+/// What has to come along with a cookie that holds a token.
+fn csrf(setup: &Setup) -> CsrfRule {
+    let auth = &setup.config.auth;
+    match auth.csrf {
+        Csrf::DoubleSubmit => CsrfRule::DoubleSubmit(auth.csrf_cookie.clone()),
+        Csrf::Signed => {
+            let secret = setup.token_secret.key.clone();
+            CsrfRule::Signed(Arc::new(move |token| {
+                fanfare_auth::csrf::csrf_signature(secret.expose(), token)
+            }))
+        }
+    }
 }
 
 /// Runs a server until it has drained: build, bind, announce, run, drain.
@@ -106,17 +122,24 @@ async fn run(setup: Setup) -> io::Result<()> {
     let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(listen::serve(listener, router.clone(), handshake));
+        servers.spawn(listen::serve(listener, router.clone(), handshake, Some(node.network())));
     }
-    if let Some(tls) = tls {
+    if let Some((tls, renewal)) = tls {
         for listener in tls_listeners {
-            servers.spawn(listen::serve_tls(listener, router.clone(), handshake, tls.clone()));
+            servers.spawn(listen::serve_tls(
+                listener,
+                router.clone(),
+                handshake,
+                Some(node.network()),
+                tls.clone(),
+            ));
         }
-        servers.spawn(tls.renew());
+        servers.spawn(renewal.start());
     }
     let admin_state = ApiState { metrics: admin::metrics(config), ..state };
     for listener in admin_listeners {
-        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake));
+        // Who administers comes through no proxy, and as often as they like.
+        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake, None));
     }
     let welcome = Welcome {
         setup: &setup,
@@ -143,9 +166,21 @@ async fn run(setup: Setup) -> io::Result<()> {
 }
 
 /// What TLS listeners need, where there are any.
-fn tls(config: &Config) -> io::Result<Option<Tls>> {
-    let Some((cert, key)) = config.tls.files() else { return Ok(None) };
-    Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other)
+fn tls(config: &Config) -> io::Result<Option<(Tls, Renewal)>> {
+    if let Some((cert, key)) = config.tls.files() {
+        return Tls::from_files(cert, key, config.tls.min_version).map(Some).map_err(io::Error::other);
+    }
+    if config.tls.acme_domains.is_empty() { Ok(None) } else { ordered(config).map(Some) }
+}
+
+#[cfg(feature = "acme")]
+fn ordered(config: &Config) -> io::Result<(Tls, Renewal)> {
+    Tls::from_acme(&config.acme(), config.tls.min_version).map_err(io::Error::other)
+}
+
+#[cfg(not(feature = "acme"))]
+fn ordered(_config: &Config) -> io::Result<(Tls, Renewal)> {
+    Err(io::Error::other("tls.acme_domains: this program was built without the feature \"acme\""))
 }
 
 /// Listeners, and where they are: the ports are the real ones.
@@ -171,6 +206,7 @@ fn api_state(setup: &Setup, node: &Node) -> ApiState {
         body_deadline: Duration::from_millis(u64::from(config.deadlines.unfinished_message_ms)),
         metrics: admin::metrics_on_main(config),
         is_ready: Arc::new(node.readiness()),
+        network: node.network(),
     }
 }
 

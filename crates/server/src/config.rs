@@ -20,6 +20,7 @@ mod issuers;
 mod kinds;
 mod load;
 mod namespaces;
+mod network;
 mod problem;
 mod relations;
 mod settings;
@@ -40,6 +41,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
 pub use load::{Flag, Inputs, Loaded, load};
+pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
 pub use show::Shown;
 pub use source::Source;
@@ -68,6 +70,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// Who may connect from where, and how often.
+    pub network: NetworkConfig,
     /// TLS.
     pub tls: TlsConfig,
     /// The engine's bounds.
@@ -132,11 +136,16 @@ impl Config {
         self.listen.iter().chain(&self.tls.listen).all(|address| address.ip().is_loopback())
     }
 
+    /// Whether nobody from elsewhere gets here: a trusted proxy brings them to a loopback address too.
+    fn private(&self) -> bool {
+        self.loopback_only() && self.network.trusted_proxies.is_empty()
+    }
+
     /// Whether connections have to authenticate: one of [`AuthMode`]'s words other than [`AuthMode::Auto`].
     pub fn auth_mode(&self) -> AuthMode {
         match self.auth.mode {
             AuthMode::Auto if self.insecure => AuthMode::Open,
-            AuthMode::Auto if self.loopback_only() && self.auth.issuers.is_empty() => AuthMode::Open,
+            AuthMode::Auto if self.private() && self.auth.issuers.is_empty() => AuthMode::Open,
             AuthMode::Auto => AuthMode::Required,
             said => said,
         }
@@ -150,6 +159,12 @@ impl Config {
     /// How much may be asked for in a time; without bound if the operator has said `insecure`.
     pub fn rate_limits(&self) -> RateLimits {
         if self.insecure { RateLimits::off() } else { self.rate_limits.clone() }
+    }
+
+    /// Who may connect from where, and how often, with what `insecure` switches off.
+    pub fn network(&self) -> NetworkConfig {
+        let network = self.network.clone();
+        if self.insecure { network.without_rates() } else { network }
     }
 
     /// The namespaces as the engine wants them.
@@ -171,6 +186,18 @@ impl Config {
         self.auth.secret_file.clone().unwrap_or_else(|| self.data_dir.join("token.secret"))
     }
 
+    /// Which certificate is ordered, where one is.
+    #[cfg(feature = "acme")]
+    pub fn acme(&self) -> crate::tls::acme::AcmeOptions {
+        crate::tls::acme::AcmeOptions {
+            domains: self.tls.acme_domains.clone(),
+            directory: self.tls.acme_directory.clone().unwrap_or_default(),
+            contact: self.tls.acme_contact.clone(),
+            ca_file: self.tls.acme_ca_file.clone(),
+            folder: self.data_dir.join("acme"),
+        }
+    }
+
     /// Where a setting's value came from; the key is written as in the file: `limits.message_bytes_max`.
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)
@@ -188,6 +215,7 @@ impl Config {
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },
+            network: NetworkConfig::default(),
             tls: TlsConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),

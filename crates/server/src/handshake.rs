@@ -19,10 +19,10 @@ use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
 use fanfare_wire::handshake as wire;
 use http::header::{
-    CONNECTION, FORWARDED, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, VIA,
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::upgrade::OnUpgrade;
 
 use crate::admission::{Admission, Seat};
@@ -32,6 +32,9 @@ use crate::connection::Arrival;
 use crate::dialects::Dialects;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
+use crate::logging::loggable_target;
+use crate::network::csrf::{CsrfRule, check_csrf};
+use crate::network::{self, Denied, Network};
 use crate::upgraded;
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
@@ -42,6 +45,7 @@ pub(crate) struct Door {
     pub(crate) dialects: Dialects,
     pub(crate) default_dialect: Lane,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) network: Arc<Network>,
     pub(crate) inboxes: AllInboxes,
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
@@ -57,6 +61,8 @@ pub(crate) struct AuthRules {
     pub(crate) mode: AuthMode,
     /// The cookie that may hold a token.
     pub(crate) cookie: Option<Arc<str>>,
+    /// What has to come along with it.
+    pub(crate) csrf: CsrfRule,
 }
 
 /// A handshake that was refused.
@@ -71,6 +77,12 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self { code: denied.code(), text: denied.text().to_owned() }
+    }
+}
+
 /// What was agreed on.
 struct Agreed {
     accept_key: String,
@@ -82,23 +94,21 @@ struct Agreed {
 
 impl Door {
     /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(
-        &self,
-        mut request: Request<Body>,
-        dialect: Option<&str>,
-        address: Option<IpAddr>,
-    ) -> Response<Body> {
+    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
+        let address = self.network.client(&head);
+        if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
+            let mut response = self.refuse(&denied.into(), &head, address);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            return response;
+        }
         let agreed = match self.agree(&head, dialect, address).await {
             Ok(agreed) => agreed,
-            Err(refusal) => {
-                self.admission.refused(refusal.code);
-                return refused(&refusal);
-            }
+            Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
-            return refused(&ErrorCode::BadHandshake.into());
+            return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
         let Agreed { accept_key, lane, subprotocol, identified, seat } = agreed;
         let Identified { identity, must_authenticate } = identified;
@@ -119,6 +129,18 @@ impl Door {
         switching(&accept_key, subprotocol.as_deref())
     }
 
+    /// Refuses, counts it and says so.
+    fn refuse(&self, refusal: &Refusal, head: &request::Parts, address: Option<IpAddr>) -> Response<Body> {
+        self.admission.refused(refusal.code);
+        tracing::debug!(
+            code = refusal.code.as_str(),
+            address = address.map(tracing::field::display),
+            request = loggable_target(&head.uri.to_string()),
+            "a handshake was refused"
+        );
+        refused(refusal)
+    }
+
     async fn agree(
         &self,
         head: &request::Parts,
@@ -134,6 +156,7 @@ impl Door {
         if self.draining.load(Ordering::Relaxed) {
             return Err(ErrorCode::Draining.into());
         }
+        self.network.judge_origin(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
         // Before anything is verified: a full node has no work with those for whom there is no seat.
@@ -141,7 +164,7 @@ impl Door {
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
             user: query.user,
-            forwarded: was_forwarded(&head.headers),
+            forwarded: network::came_through_proxy(head),
         };
         let identified = self.identify(head, claimed, address).await?;
         Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identified, seat })
@@ -175,14 +198,13 @@ impl Door {
         if !self.authority.takes_tokens() && self.application.decides_connections() {
             return Ok(None);
         }
-        Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() }.credential()
+        let roads = Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() };
+        let found = roads.credential()?;
+        if let Some(credential) = found.as_ref().filter(|credential| credential.by_cookie_alone) {
+            check_csrf(&self.auth.csrf, head, offered, credential.token.expose())?;
+        }
+        Ok(found)
     }
-}
-
-/// Whether a proxy has passed the request on, and not the client itself has sent it here.
-fn was_forwarded(headers: &HeaderMap) -> bool {
-    let signs = [FORWARDED, VIA, HeaderName::from_static("x-forwarded-for")];
-    signs.iter().any(|name| headers.contains_key(name))
 }
 
 /// The parts of the query that the handshake knows.
@@ -265,7 +287,7 @@ fn refused(refusal: &Refusal) -> Response<Body> {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         }
         _ if refusal.code.retry() => {
-            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         _ => {}
     }

@@ -32,6 +32,7 @@ use axum::routing::MethodRouter;
 use fanfare_protocol::dialect::excerpt;
 
 use crate::handle::Fanfare;
+use crate::network::{Network, cors};
 use crate::secrets::KeyRing;
 use error::ApiError;
 use operation::Route;
@@ -53,6 +54,8 @@ pub struct ApiState {
     pub body_deadline: Duration,
     /// Whether `/metrics` is served, and to whom.
     pub metrics: MetricsPage,
+    /// Whose pages may ask.
+    pub network: Arc<Network>,
     /// Whether new clients should be sent here.
     pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -85,15 +88,17 @@ pub fn admin_router(state: ApiState) -> Router {
     with_answers(pages::router(state.metrics), state)
 }
 
-/// With an answer in JSON also where nothing is.
+/// With an answer in JSON also where nothing is, and for pages of the origins that are allowed.
 fn with_answers(router: Router<Arc<ApiState>>, state: ApiState) -> Router {
-    router
+    let network = state.network.clone();
+    let router = router
         .method_not_allowed_fallback(async || ApiError::method_not_allowed().respond())
         .fallback(async |request: Request| {
             let path = excerpt(request.uri().path());
             ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
         })
-        .with_state(Arc::new(state))
+        .with_state(Arc::new(state));
+    cors::layer(router, network, |denied| ApiError::new(denied.code(), denied.text().to_owned()).respond())
 }
 
 fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {

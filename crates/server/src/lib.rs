@@ -3,6 +3,7 @@
 //! In the order a message travels:
 //!
 //! - [`listen`], [`tls`]: accepts, shakes hands where TLS is spoken, and gives connections to hyper
+//! - [`network`]: whose pages may connect, where a client really is, and how often one address may come
 //! - `handshake`, `admission`, `upgraded`: from an HTTP request to a socket in a worker
 //! - `authority`, [`revocations`]: whose token it is, and whether it still counts
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
@@ -24,6 +25,7 @@ pub mod inspection;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod network;
 pub mod node;
 pub mod revocations;
 pub mod secrets;

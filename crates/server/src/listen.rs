@@ -7,13 +7,13 @@ pub(crate) mod socket;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::network::{self, Arrived, Network};
 use crate::tls::Tls;
 use socket::HttpSocket;
 
@@ -50,13 +51,26 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves a router on a listener, for ever; dropping the future stops accepting.
-pub async fn serve(listener: TcpListener, router: Router, handshake: Duration) {
-    accept(listener, Service { router, handshake, tls: None }).await;
+///
+/// `network` is what the node makes of where connections come from; without it none is refused for that.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    handshake: Duration,
+    network: Option<Arc<Network>>,
+) {
+    accept(listener, Service { router, handshake, network, tls: None }).await;
 }
 
 /// The same over TLS. Its handshake has the time that the head of a request has after it.
-pub async fn serve_tls(listener: TcpListener, router: Router, handshake: Duration, tls: Tls) {
-    accept(listener, Service { router, handshake, tls: Some(tls) }).await;
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    handshake: Duration,
+    network: Option<Arc<Network>>,
+    tls: Tls,
+) {
+    accept(listener, Service { router, handshake, network, tls: Some(tls) }).await;
 }
 
 /// What the connections of a listener are served with.
@@ -65,6 +79,7 @@ struct Service {
     router: Router,
     /// From a connection to the end of its handshake, and from there to the end of a request's head.
     handshake: Duration,
+    network: Option<Arc<Network>>,
     tls: Option<Tls>,
 }
 
@@ -77,6 +92,14 @@ async fn accept(listener: TcpListener, service: Service) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 back_off = BackOff::default();
+                let answer = service.tls.is_none();
+                if service
+                    .network
+                    .as_ref()
+                    .is_some_and(|network| !network.admits(&stream, address.ip(), answer))
+                {
+                    continue;
+                }
                 let service = service.clone();
                 tokio::spawn(async move {
                     service.connection(stream, address).await;
@@ -89,33 +112,43 @@ async fn accept(listener: TcpListener, service: Service) {
 }
 
 impl Service {
-    async fn connection(self, stream: TcpStream, address: SocketAddr) {
+    async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let mut arrived = Arrived { peer, over_tls: self.tls.is_some(), proxied: false };
+        if let Some(network) = &self.network {
+            let since = Instant::now();
+            if !network.arrive(&mut stream, &mut arrived, self.handshake).await {
+                return;
+            }
+            self.handshake = network::remaining(self.handshake, since);
+        }
         match &self.tls {
             None => {
                 let (socket, farewell) = HttpSocket::new(stream);
-                self.speak(socket, address, || farewell.too_late()).await;
+                self.speak(socket, arrived, || farewell.too_late()).await;
             }
             Some(tls) => {
                 let Some(socket) = tls.accept(stream, self.handshake).await else { return };
                 let farewell = socket.farewell();
-                self.speak(socket, address, || farewell.too_late()).await;
+                self.speak(socket, arrived, || farewell.too_late()).await;
             }
         }
     }
 
     /// Speaks HTTP; `too_late` is for a client whose request does not come in time.
-    async fn speak<S>(&self, socket: S, address: SocketAddr, too_late: impl FnOnce())
+    async fn speak<S>(&self, socket: S, arrived: Arrived, too_late: impl FnOnce())
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(address));
-            let wants_upgrade = request.headers().contains_key(UPGRADE);
+            request.extensions_mut().insert(ConnectInfo(arrived.peer));
+            request.extensions_mut().insert(arrived);
+            let wants_upgrade =
+                request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
             let answer = self.router.clone().oneshot(request);
             async move {
                 let mut response = answer.await?;
-                // Frames sent in the belief that an upgrade succeeded must not be read as another request.
+                // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
                 if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
                 }
@@ -130,7 +163,7 @@ impl Service {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         if let Err(error) = connection.as_mut().await {
-            tracing::debug!(%error, %address, "an HTTP connection ended early");
+            tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
             if error.is_timeout() {
                 too_late();
             }

@@ -3,10 +3,10 @@
 //! - [`authentication`]: the part of the settings that says who may
 
 mod authentication;
+mod surroundings;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path};
+use axum::extract::Path;
 use axum::routing::{MethodRouter, any};
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
@@ -32,18 +32,23 @@ use mio::{Poll, Waker};
 
 use crate::admission::Admission;
 use crate::app;
+use crate::config::NetworkConfig;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
 use crate::inbox::{AllInboxes, Inbox, Input};
+use crate::network::Network;
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
 use authentication::Authentication;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
+
+/// How many of those pass between two sweeps of the addresses that have come: they are a second.
+const TICKS_PER_SWEEP: u64 = 10;
 
 /// Gathers settings and handlers, and starts a [`Node`].
 pub struct Builder {
@@ -53,6 +58,9 @@ pub struct Builder {
     namespaces: Namespaces,
     shards: usize,
     authentication: Authentication,
+    network: NetworkConfig,
+    /// What was given as an origin and is none.
+    odd_origin: Option<String>,
     dialects: Vec<NamedDialect>,
     default_dialect: String,
     handlers: Handlers,
@@ -69,6 +77,8 @@ impl Builder {
             namespaces: Namespaces::new(Namespace::default(), false),
             shards: 0,
             authentication: Authentication::default(),
+            network: NetworkConfig::default(),
+            odd_origin: None,
             dialects,
             default_dialect,
             handlers: Handlers::default(),
@@ -183,12 +193,13 @@ impl Builder {
     /// Starts the workers. Handlers run on the tokio runtime that this is called in.
     ///
     /// # Errors
-    /// When the system grants no threads, selectors or random numbers, or the default dialect is unknown.
+    /// When the system grants no threads, selectors or random numbers, the default dialect is unknown,
+    /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
+        self.check_origins()?;
         let dialects = Dialects::new(self.dialects);
-        let default_dialect = dialects
-            .by_name(&self.default_dialect)
-            .ok_or_else(|| io::Error::other(format!("no such dialect: {}", self.default_dialect)))?;
+        let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
+        let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
@@ -198,20 +209,19 @@ impl Builder {
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
         let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared.clone());
-        let authentication = self.authentication.start(authentication::Around {
-            limits: &self.limits,
-            rate_limits: &self.rate_limits,
-            application: application.clone(),
-            runtime: runtime.clone(),
-            timeout,
-            inboxes: shared.clone(),
-        })?;
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
             rate_limits: self.rate_limits,
             namespaces: Arc::new(self.namespaces),
         });
+        let authentication = self.authentication.start(authentication::Around {
+            settings: &settings,
+            application: application.clone(),
+            runtime: runtime.clone(),
+            timeout,
+            inboxes: shared.clone(),
+        })?;
         let start = Start {
             node: (seed >> 32) as u32,
             settings: settings.clone(),
@@ -221,22 +231,23 @@ impl Builder {
             authority: Arc::new(authentication.authority.clone()),
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
+        let admission = Admission::new(self.limits);
+        let network = Arc::new(Network::new(self.network, settings.limits.limit_loopback, admission.clone()));
         let tasks = [
-            runtime.spawn(tick(broker.clone())),
+            runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
             runtime.spawn(authentication.keep_keys_fresh()),
         ];
-        let admission = Admission::new(self.limits);
-        let draining = Arc::new(AtomicBool::new(false));
         let door = Door {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
+            network,
             inboxes: inboxes.clone(),
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            draining,
+            draining: Arc::new(AtomicBool::new(false)),
             close,
         };
         let fanfare = Fanfare::new(handle::Parts {
@@ -269,21 +280,22 @@ impl Node {
         &self.fanfare
     }
 
+    /// What the node makes of where its clients come from: for [`listen::serve`](crate::listen::serve).
+    pub fn network(&self) -> Arc<Network> {
+        self.door.network.clone()
+    }
+
     /// A route for WebSockets in an axum application, in the default dialect unless the client names one.
     pub fn websocket<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let door = self.door.clone();
-        any(move |request: Request<Body>| async move {
-            let address = address_of(&request);
-            door.open(request, None, address).await
-        })
+        any(move |request: Request<Body>| async move { door.open(request, None).await })
     }
 
     /// `/ws`, and `/ws/NAME` for each dialect.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let door = self.door.clone();
         let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
-            let address = address_of(&request);
-            door.open(request, Some(&dialect), address).await
+            door.open(request, Some(&dialect)).await
         });
         Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named)
     }
@@ -326,10 +338,6 @@ impl Node {
     }
 }
 
-fn address_of<B>(request: &Request<B>) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
-}
-
 pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
@@ -345,12 +353,15 @@ fn worker_count(configured: usize) -> usize {
     count.min(64)
 }
 
-async fn tick(broker: Arc<dyn Broker>) {
+async fn tick(broker: Arc<dyn Broker>, network: Arc<Network>) {
     let mut interval = tokio::time::interval(BROKER_TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
+    for turn in 0_u64.. {
         interval.tick().await;
         broker.tick(unix_ms());
+        if turn % TICKS_PER_SWEEP == 0 {
+            network.sweep();
+        }
     }
 }
 

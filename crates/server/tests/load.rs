@@ -21,7 +21,7 @@ async fn check(scenario: &str) {
     let node = Fanfare::builder().shards(2).rate_limits(RateLimits::off()).start().unwrap();
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
     let cli = Cli::parse_from(["bench", "--quick", "--url", &url, "--scenario", scenario]);
     let sound = tokio::task::spawn_blocking(move || fanfare_bench::run(&cli.bench)).await.unwrap();
     assert!(sound.unwrap(), "{scenario}: deliveries were lost, doubled or out of order");

@@ -179,7 +179,7 @@ async fn server() -> (Node, SocketAddr) {
     let node = builder.start().unwrap();
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), None));
     (node, address)
 }
 

@@ -27,7 +27,7 @@ async fn server() -> Server {
     let node = builder.namespace("room", namespace).start().unwrap();
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+    tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
     Server { address, _node: node }
 }
 

@@ -9,12 +9,16 @@ use tokio::time::sleep;
 
 use super::{Attack, Field, REFUSED_PAUSE, Tally};
 use crate::line::{self, Line, MASK};
+use crate::tokens;
 
 /// Just below what the head of a request may have.
 const LARGE_HEAD_BYTES: usize = 30 * 1024;
 
 /// Just below what a message may have.
 const LARGE_MESSAGE_BYTES: usize = 60 * 1024;
+
+/// How a client of TLS begins: a record of 512 bytes with a hello of 508, of which the version and the random follow.
+const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03a random that is none, thirty-two";
 
 /// Connections that are being made at a time: what the server's backlog holds is not what is tried here.
 const DIALLING_MAX: usize = 500;
@@ -46,7 +50,7 @@ pub(super) async fn run(attack: Attack, field: &Field) {
 
 /// Makes a connection and sends what comes at once.
 async fn begin(attack: Attack, field: &Field) -> io::Result<TcpStream> {
-    let mut stream = field.sources.connect_abrupt(field.server).await?;
+    let mut stream = field.sources.connect_abrupt(field.target(attack)).await?;
     Tally::add(&field.tally.opened, 1);
     let sent = match attack {
         Attack::LargeHeads => {
@@ -63,7 +67,8 @@ async fn begin(attack: Attack, field: &Field) -> io::Result<TcpStream> {
             Vec::new()
         }
         Attack::UnfinishedMessages => {
-            stream = Line::shake(stream, field.server, &field.path()).await?.into_stream();
+            stream =
+                Line::shake(stream, field.server, &tokens::path(&tokens::stranger())?).await?.into_stream();
             let mut frame = vec![0x81, 0x80 | 126];
             frame.extend((LARGE_MESSAGE_BYTES as u16 + 1).to_be_bytes());
             frame.extend(MASK);
@@ -87,12 +92,16 @@ async fn stay(attack: Attack, mut stream: TcpStream, field: &Field) -> io::Resul
         Ok(())
     };
     let dribbling = async {
-        if attack == Attack::SlowHandshakes {
-            for byte in line::request(field.server, "/ws").head() {
-                writer.write_all(&[*byte]).await?;
-                Tally::add(&field.tally.sent_bytes, 1);
-                sleep(Duration::from_secs(1)).await;
-            }
+        let request = line::request(field.server, "/ws");
+        let slowly: &[u8] = match attack {
+            Attack::SlowHandshakes => request.head(),
+            Attack::SlowTlsHandshakes => CLIENT_HELLO,
+            _ => &[],
+        };
+        for byte in slowly {
+            writer.write_all(&[*byte]).await?;
+            Tally::add(&field.tally.sent_bytes, 1);
+            sleep(Duration::from_secs(1)).await;
         }
         std::future::pending().await
     };

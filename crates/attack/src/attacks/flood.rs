@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::{Attack, Field, REFUSED_PAUSE, Tally};
 use crate::line::{Line, MASK};
+use crate::tokens;
 
 /// What is written in one go, more or less.
 const BURST_BYTES: usize = 32 * 1024;
@@ -45,12 +46,18 @@ struct Flood {
 impl Flood {
     /// One connection, from its beginning to its end.
     async fn once(&mut self) -> io::Result<()> {
-        let stream = self.field.sources.connect_abrupt(self.field.server).await?;
+        let server = self.field.server;
+        let stream = self.field.sources.connect_abrupt(self.field.target(self.attack)).await?;
         Tally::add(&self.field.tally.opened, 1);
         let stream = match self.attack {
             Attack::Connects => return Ok(()),
             Attack::Requests => stream,
-            _ => Line::shake(stream, self.field.server, &self.field.path()).await?.into_stream(),
+            Attack::TlsHandshakes => return self.field.tls_handshake(stream).await,
+            Attack::ForgedTokens => {
+                let refused = Line::shake(stream, server, &tokens::forged_path()?).await;
+                return refused.map(|_| ());
+            }
+            _ => Line::shake(stream, server, &tokens::path(&tokens::stranger())?).await?.into_stream(),
         };
         if self.attack != Attack::Upgrades {
             self.pour(stream).await;

@@ -14,11 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::plan::Scale;
+use crate::server::{Server, TLS_NAME};
 use crate::source::Sources;
 
 /// Where attackers come from.
@@ -65,10 +71,16 @@ attacks! {
     NeverAuthenticate = "never_authenticate",
     /// Each connection sends 60 KiB of a message and then nothing
     UnfinishedMessages = "unfinished_messages",
+    /// Each connection sends the beginning of a TLS handshake at a byte a second
+    SlowTlsHandshakes = "slow_tls_handshakes",
+    /// TLS handshakes are completed, and the connections reset, as fast as possible
+    TlsHandshakes = "tls_handshakes",
     /// Connections are opened and reset as fast as possible
     Connects = "connects",
     /// Connections are opened, upgraded and reset as fast as possible
     Upgrades = "upgrades",
+    /// Handshakes with a forged token each
+    ForgedTokens = "forged_tokens",
     /// Requests to publish without a key are pipelined
     Requests = "requests",
     /// A hundred channels are subscribed to and left again and again
@@ -105,6 +117,7 @@ impl Attack {
     async fn run(self, field: &Field) {
         match self {
             Self::SlowHandshakes
+            | Self::SlowTlsHandshakes
             | Self::SilentConnections
             | Self::LargeHeads
             | Self::NeverAuthenticate
@@ -118,16 +131,28 @@ impl Attack {
 #[derive(Clone)]
 struct Field {
     server: SocketAddr,
+    tls: Option<(SocketAddr, TlsConnector)>,
     scale: Scale,
     sources: Arc<Sources>,
     tally: Arc<Tally>,
 }
 
 impl Field {
-    /// A user that nobody else is.
-    fn path(&self) -> String {
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
-        format!("/ws?user=attacker-{}", SERIAL.fetch_add(1, Ordering::Relaxed))
+    /// Where an attack goes to.
+    fn target(&self, attack: Attack) -> SocketAddr {
+        match &self.tls {
+            Some((address, _)) if matches!(attack, Attack::SlowTlsHandshakes | Attack::TlsHandshakes) => {
+                *address
+            }
+            _ => self.server,
+        }
+    }
+
+    /// Shakes hands for TLS, and no more.
+    async fn tls_handshake(&self, stream: TcpStream) -> io::Result<()> {
+        let Some((_, connector)) = &self.tls else { return Err(io::ErrorKind::NotConnected.into()) };
+        let name = ServerName::try_from(TLS_NAME).map_err(io::Error::other)?;
+        connector.connect(name, stream).await.map(|_| ())
     }
 }
 
@@ -166,12 +191,13 @@ impl Tally {
 /// Begins an attack on a thread of its own; when that ends, everything it held is given back.
 pub(crate) fn begin(
     attack: Attack,
-    server: SocketAddr,
+    server: &Server,
     scale: Scale,
     tally: Arc<Tally>,
 ) -> JoinHandle<io::Result<()>> {
     let sources = Arc::new(Sources::new(NETWORK, ADDRESSES));
-    let field = Field { server, scale, sources, tally };
+    let tls = server.tls().map(|(address, certificate)| (address, connector(certificate)));
+    let field = Field { server: server.address(), tls, scale, sources, tally };
     std::thread::spawn(move || {
         stand_back();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -181,6 +207,16 @@ pub(crate) fn begin(
         });
         Ok(())
     })
+}
+
+/// A client of TLS that trusts this certificate and begins anew each time: a session resumed is cheap for the server.
+fn connector(certificate: CertificateDer<'static>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    // One that cannot be parsed shows as handshakes that fail.
+    let _ = roots.add(certificate);
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    TlsConnector::from(Arc::new(config))
 }
 
 /// Makes this thread less urgent. Where that is not possible, only the numbers are worse.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fanfare_protocol::command::Topic;
-use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, Payload, Position};
+use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Payload, Position};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -34,8 +34,12 @@ pub(crate) enum Said {
         id: u64,
         answer: Result<Answer, Error>,
     },
-    /// The server ended a subscription.
-    Ended(Topic),
+    /// The server ended a subscription, and perhaps said why.
+    Ended(Topic, Option<Error>),
+    /// The connection's token expires soon.
+    Expiring {
+        in_ms: u64,
+    },
     /// Something that was not asked for could not be done.
     Complaint(Error),
     Disconnect(Ending),
@@ -48,6 +52,7 @@ pub(crate) enum Said {
 pub(crate) enum Answer {
     Subscribed(Subscribed),
     Unsubscribed,
+    Authenticated { user: Option<String>, expires_in_ms: Option<u64> },
     Data(Payload),
     Members(Members),
     History(History),
@@ -91,6 +96,8 @@ struct Raw<'a> {
     dropped: Option<u64>,
     reason: Option<String>,
     reconnect: Option<bool>,
+    user_id: Option<String>,
+    expires_in: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +143,12 @@ pub(crate) fn understand(text: &str) -> Option<Said> {
             members: raw.members(),
         })),
         "unsubscribed" if answered.is_some() => answer(Answer::Unsubscribed),
-        "unsubscribed" => raw.topic().map(Said::Ended),
+        "unsubscribed" => Some(Said::Ended(raw.topic()?, raw.ended_for())),
+        "authenticated" => {
+            let expires_in_ms = raw.expires_in.map(|seconds| time(Some(seconds)));
+            answer(Answer::Authenticated { user: raw.user_id, expires_in_ms })
+        }
+        "expiring" => Some(Said::Expiring { in_ms: time(raw.expires_in) }),
         "response" => answer(Answer::Data(payload(raw.data, raw.binary.as_deref())?)),
         "presence" => answer(Answer::Members(raw.members()?)),
         "history" => answer(Answer::History(raw.history()?)),
@@ -174,6 +186,17 @@ impl Raw<'_> {
 
     fn position(&self) -> Option<Position> {
         Some(Position { epoch: self.epoch.as_deref()?.parse::<Epoch>().ok()?, offset: self.offset? })
+    }
+
+    /// The reason for which the server ended a subscription; it is a code without a text.
+    fn ended_for(&self) -> Option<Error> {
+        let code: String = serde_json::from_str(self.code?.get()).ok()?;
+        let known = ErrorCode::ALL.iter().find(|known| known.as_str() == code);
+        Some(Error::refused(
+            &code,
+            known.map_or("the server ended the subscription", |code| code.text()),
+            None,
+        ))
     }
 
     fn topic(&self) -> Option<Topic> {
@@ -242,7 +265,7 @@ fn payload(data: Option<&RawValue>, binary: Option<&str>) -> Option<Payload> {
     }
 }
 
-/// Seconds of Unix time to milliseconds; the cast cuts what is out of range.
+/// Seconds to milliseconds; the cast cuts what is out of range.
 fn time(seconds: Option<f64>) -> u64 {
     (seconds.unwrap_or(0.0) * 1000.0).round() as u64
 }
@@ -290,6 +313,25 @@ mod tests {
         let Some(Said::Answer { id: 4, answer: Err(error) }) = understand(text) else { panic!("no answer") };
         assert_eq!(error.code(), Some(fanfare_protocol::ErrorCode::RateLimited));
         assert_eq!((error.retry(), error.retry_after_ms()), (true, Some(250)));
+    }
+
+    #[test]
+    fn what_is_said_of_tokens_is_understood() {
+        let text = r#"{"type":"authenticated","id":5,"user_id":"ann","expires_in":59.25}"#;
+        let Some(Said::Answer { id: 5, answer: Ok(Answer::Authenticated { user, expires_in_ms }) }) =
+            understand(text)
+        else {
+            panic!("no answer")
+        };
+        assert_eq!((user.as_deref(), expires_in_ms), (Some("ann"), Some(59_250)));
+        let expiring = understand(r#"{"type":"expiring","expires_in":60}"#);
+        assert!(matches!(expiring, Some(Said::Expiring { in_ms: 60_000 })));
+        let text = r#"{"type":"unsubscribed","channel":"a","code":"token_expired"}"#;
+        let Some(Said::Ended(_, Some(error))) = understand(text) else { panic!("no end") };
+        assert_eq!(error.to_string(), "token_expired: the token has expired");
+        assert!(error.is_unauthenticated());
+        let ended = understand(r#"{"type":"unsubscribed","channel":"a"}"#);
+        assert!(matches!(ended, Some(Said::Ended(_, None))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fanfare_protocol::command::Topic;
+use fanfare_protocol::command::{Secret, Topic};
 use fanfare_protocol::{Payload, Position};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -17,13 +17,38 @@ use crate::publication::Publication;
 /// What a client can say.
 #[derive(Debug, Clone)]
 pub(crate) enum Call<'a> {
-    Subscribe { topic: &'a Topic, options: &'a SubscribeOptions, recover: Option<Position> },
-    Unsubscribe { topic: &'a Topic },
-    Publish { channel: &'a str, publication: &'a Publication },
-    Message { channel: &'a str, publication: &'a Publication },
-    Request { method: &'a str, data: &'a Payload },
-    Presence { channel: &'a str, counts_only: bool },
-    History { channel: &'a str, range: HistoryRange },
+    Authenticate {
+        token: &'a Secret,
+    },
+    Subscribe {
+        topic: &'a Topic,
+        options: &'a SubscribeOptions,
+        recover: Option<Position>,
+        token: Option<&'a Secret>,
+    },
+    Unsubscribe {
+        topic: &'a Topic,
+    },
+    Publish {
+        channel: &'a str,
+        publication: &'a Publication,
+    },
+    Message {
+        channel: &'a str,
+        publication: &'a Publication,
+    },
+    Request {
+        method: &'a str,
+        data: &'a Payload,
+    },
+    Presence {
+        channel: &'a str,
+        counts_only: bool,
+    },
+    History {
+        channel: &'a str,
+        range: HistoryRange,
+    },
 }
 
 /// Every member that any call has; absent ones are left out.
@@ -37,6 +62,8 @@ struct Members<'a> {
     channel: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,8 +119,13 @@ fn is_false(flag: &bool) -> bool {
 pub(crate) fn write(id: Option<u64>, call: &Call<'_>) -> Result<String, Error> {
     let mut members = Members { id, ..Members::default() };
     match call {
-        Call::Subscribe { topic, options, recover } => {
+        Call::Authenticate { token } => {
+            members.kind = "auth";
+            members.token = Some(token.expose());
+        }
+        Call::Subscribe { topic, options, recover, token } => {
             members.kind = "subscribe";
+            members.token = token.map(Secret::expose);
             members.topic(topic);
             members.recover = recover.map(Place::from);
             members.history = (options.history > 0 && recover.is_none()).then_some(options.history);
@@ -191,7 +223,7 @@ mod tests {
     fn subscriptions_say_only_what_was_chosen() {
         let plain = SubscribeOptions::default();
         let topic = channel("chat:a");
-        let call = Call::Subscribe { topic: &topic, options: &plain, recover: None };
+        let call = Call::Subscribe { topic: &topic, options: &plain, recover: None, token: None };
         assert_eq!(write(Some(1), &call).unwrap(), r#"{"type":"subscribe","id":1,"channel":"chat:a"}"#);
 
         let filter = Filter { any_of: vec![("region".into(), vec!["eu".into(), "us".into()])] };
@@ -203,16 +235,20 @@ mod tests {
             ..SubscribeOptions::default()
         };
         let pattern = Topic::Pattern(ChannelPattern::new("orders.*").unwrap());
-        let call = Call::Subscribe { topic: &pattern, options: &options, recover: None };
+        let call = Call::Subscribe { topic: &pattern, options: &options, recover: None, token: None };
         assert_eq!(
             write(Some(2), &call).unwrap(),
             r#"{"type":"subscribe","id":2,"pattern":"orders.*","history":5,"filter":{"region":["eu","us"]},"info":{"name":"Ada"},"presence":true}"#
         );
 
         let recover = Some(Position { epoch: Epoch(255), offset: 7 });
-        let call = Call::Subscribe { topic: &topic, options: &options, recover };
+        let token = Secret::new("a.b.c");
+        let call = Call::Subscribe { topic: &topic, options: &options, recover, token: Some(&token) };
         let text = write(Some(3), &call).unwrap();
         assert!(text.contains(r#""recover":{"epoch":"ff","offset":7}"#) && !text.contains("history"));
+        assert!(text.contains(r#""token":"a.b.c""#));
+        let text = write(Some(4), &Call::Authenticate { token: &token }).unwrap();
+        assert_eq!(text, r#"{"type":"auth","id":4,"token":"a.b.c"}"#);
     }
 
     #[test]

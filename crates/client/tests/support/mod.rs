@@ -1,10 +1,13 @@
 //! A server that does what a test tells it: it speaks through a foreign WebSocket library.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use fanfare_client::{Backoff, Client, Options};
@@ -35,6 +38,19 @@ impl Server {
     /// The next connection, upgraded.
     pub(crate) async fn session(&self) -> Session {
         Session(tokio_tungstenite::accept_async(self.socket().await).await.unwrap())
+    }
+
+    /// The next connection, upgraded, and what it gave for authorisation.
+    pub(crate) async fn authorised_session(&self) -> (Option<String>, Session) {
+        let mut given = None;
+        #[expect(clippy::result_large_err, reason = "the signature is the library's")]
+        let look = |request: &Request, response| {
+            let header = request.headers().get("Authorization");
+            given = header.map(|value| value.to_str().unwrap().to_owned());
+            Ok(response)
+        };
+        let stream = tokio_tungstenite::accept_hdr_async(self.socket().await, look).await.unwrap();
+        (given, Session(stream))
     }
 
     /// A client of this server that does not wait long for anything, and the server's end.

@@ -135,6 +135,11 @@ fn subscriptions(visit: Visit<'_>) {
     visit("subscriptions", "subscribed, with the members", &Event::Subscribed(listed));
     let fresh = Subscribed { position: Some(position(0)), ..plain.clone() };
     visit("subscriptions", "subscribed, to a channel without messages", &Event::Subscribed(fresh));
+    let renewed = Subscribed { position: None, ..plain.clone() };
+    visit("subscriptions", "subscribed, again with a newer token", &Event::Subscribed(renewed));
+    let private = Topic::Channel(ChannelName::new("chat:$staff").unwrap());
+    let allowed = Subscribed { topic: &private, ..plain.clone() };
+    visit("subscriptions", "subscribed, to a private channel", &Event::Subscribed(allowed));
     let wild = Subscribed { topic: &pattern, position: None, ..plain };
     visit("subscriptions", "subscribed, to a pattern", &Event::Subscribed(wild));
     visit(
@@ -264,6 +269,10 @@ fn errors(visit: Visit<'_>) {
         let error = ErrorEvent { id: Some(&id), code: *code, text: code.text().into(), retry_after_ms };
         visit("errors", code.as_str(), &Event::Error(error));
     }
+    let one = number("1");
+    let text = "the namespace's rule for \"subscribe\" asks for a token that names the channel".into();
+    let error = ErrorEvent { id: Some(&one), code: ErrorCode::PermissionDenied, text, retry_after_ms: None };
+    visit("errors", "permission_denied, naming the rule", &Event::Error(error));
     let text = "the message is not valid JSON: expected value at line 1 column 1".into();
     let error = ErrorEvent { id: None, code: ErrorCode::InvalidJson, text, retry_after_ms: None };
     visit("errors", "invalid_json, without an id", &Event::Error(error));

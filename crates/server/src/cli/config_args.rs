@@ -14,6 +14,9 @@ pub(super) struct ConfigArgs {
     /// Listen here; may be repeated [default: 127.0.0.1:8000].
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
+    /// Let pages of this origin connect; may be repeated [default: the same host and port].
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
     /// Do without authentication and rates, on loopback addresses; given twice, where other hosts can connect too.
     #[arg(long, action = clap::ArgAction::Count)]
     insecure: u8,
@@ -36,6 +39,10 @@ impl ConfigArgs {
         if !self.listen.is_empty() {
             let value = self.listen.join(",");
             flags.push(Flag { name: "--listen".to_owned(), key: "listen".to_owned(), value });
+        }
+        if !self.origin.is_empty() {
+            let (key, value) = ("network.origins".to_owned(), self.origin.join(","));
+            flags.push(Flag { name: "--origin".to_owned(), key, value });
         }
         for key in ["insecure", "insecure_public"].into_iter().take(usize::from(self.insecure)) {
             let (name, key, value) = ("--insecure".to_owned(), key.to_owned(), "true".to_owned());

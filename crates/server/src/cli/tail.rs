@@ -4,7 +4,7 @@ mod line;
 
 use std::io::Write as _;
 
-use fanfare_client::{Client, Event, Options, Secret, SubscribeOptions, Subscription};
+use fanfare_client::{Client, Event, Options, State, SubscribeOptions, Subscription, Token};
 use futures_util::StreamExt as _;
 use futures_util::stream::select_all;
 
@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// The credential to connect with; better given as FANFARE_TOKEN, which other users do not see.
     #[arg(long, env = "FANFARE_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// A token for the channels and patterns, where the connection's own does not allow them.
+    #[arg(long, env = "FANFARE_SUBSCRIPTION_TOKEN", hide_env_values = true)]
+    subscription_token: Option<String>,
     /// Begin with so many of the last messages.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     history: u32,
@@ -58,7 +61,7 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
 }
 
 async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
-    let token = args.token.as_deref().map(Secret::new);
+    let token = args.token.as_deref().map(Token::fixed);
     let options = Options { user: args.user.clone(), token, ..Options::default() };
     let client =
         Client::connect(url, options).await.map_err(|error| Failure::Text(format!("{url}: {error}")))?;
@@ -69,7 +72,10 @@ async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
     let mut messages_left = args.count.unwrap_or(u64::MAX);
     while messages_left > 0 {
         let Some((topic, event)) = events.next().await else {
-            return Err(Failure::Text("the server ended the last of the subscriptions".to_owned()));
+            return Err(Failure::Text(match &*client.state().borrow() {
+                State::Closed(Some(ending)) => format!("the connection has ended: {ending}"),
+                _ => "the server ended the last of the subscriptions".to_owned(),
+            }));
         };
         messages_left -= u64::from(matches!(event, Event::Message(_)));
         let line = if args.json { line::json(&topic, &event) } else { line::text(&topic, &event) };
@@ -84,14 +90,16 @@ async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
 
 async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Failure> {
     let refused = |topic: &str, error| Failure::Text(format!("{topic}: {error}"));
-    let options = SubscribeOptions { history: args.history, ..SubscribeOptions::default() };
+    let token = args.subscription_token.as_deref().map(Token::fixed);
+    let plain = SubscribeOptions { token, ..SubscribeOptions::default() };
+    let options = SubscribeOptions { history: args.history, ..plain.clone() };
     let mut subscriptions = Vec::new();
     for channel in &args.channel {
         let subscription = client.subscribe(channel, options.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(channel, error))?);
     }
     for pattern in &args.pattern {
-        let subscription = client.subscribe_pattern(pattern, SubscribeOptions::default()).await;
+        let subscription = client.subscribe_pattern(pattern, plain.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(pattern, error))?);
     }
     Ok(subscriptions)

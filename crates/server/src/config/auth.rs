@@ -32,8 +32,8 @@ pub struct AuthConfig {
 /// Whether connections have to authenticate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AuthMode {
-    /// [`AuthMode::Open`] where only this host can connect, no issuer is configured and the file has not said more;
-    /// otherwise [`AuthMode::Required`].
+    /// [`AuthMode::Open`] where only this host can connect, no proxy is trusted and no issuer is configured; otherwise
+    /// [`AuthMode::Required`].
     #[default]
     Auto,
     /// A connection without a valid token is refused.

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod credentials;
+mod networks;
 mod rules;
 mod words;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 pub(super) use amounts::{Bytes, Count, Millis};
 pub(super) use credentials::{Algorithms, CookieName, KeySetAddress, SharedSecret, WordList, Words};
+pub(super) use networks::{Networks, Origins};
 pub(super) use rules::{Cost, Mark, Who};
 pub(super) use words::{Addresses, Choice, FilePath, Filter, Flag, Secrets, Word};
 

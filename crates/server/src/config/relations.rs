@@ -9,6 +9,8 @@ use super::auth::IssuerConfig;
 use super::load::{Assignment, place_of};
 use super::problem::Problem;
 use super::{AuthMode, Config, issuers, namespaces, settings};
+use crate::network::ClientAddress;
+use crate::network::origin::OriginPattern;
 
 /// Checks every relation that has to hold.
 pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut Vec<Problem>) {
@@ -39,6 +41,7 @@ pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut 
         );
     }
     report.tls();
+    report.network();
     report.namespace("namespace", &config.namespace);
     for (name, namespace) in &config.namespaces {
         report.namespace(&format!("namespaces.{name}"), namespace);
@@ -70,20 +73,28 @@ impl Report<'_> {
                 "one address cannot be spoken to with and without TLS",
             );
         }
-        match (tls.listen.is_empty(), &tls.cert_file, &tls.key_file) {
-            (_, Some(_), None) | (_, None, Some(_)) => {
+        let ordered = !tls.acme_domains.is_empty();
+        match (&tls.cert_file, &tls.key_file) {
+            (Some(_), None) | (None, Some(_)) => {
                 let keys = ["tls.cert_file", "tls.key_file"];
                 self.contradiction(&keys, "a certificate and its private key belong together");
             }
-            (false, None, None) => {
-                let keys = ["tls.listen", "tls.cert_file", "tls.key_file"];
+            (Some(_), Some(_)) if ordered => {
+                let keys = ["tls.cert_file", "tls.acme_domains"];
+                self.contradiction(&keys, "a certificate is in files or is ordered, and not both");
+            }
+            (None, None) if !ordered && !tls.listen.is_empty() => {
+                let keys = ["tls.listen", "tls.cert_file", "tls.key_file", "tls.acme_domains"];
                 self.contradiction(&keys, "a listener for TLS needs a certificate");
             }
-            (true, Some(_), Some(_)) => {
-                let keys = ["tls.cert_file", "tls.listen"];
-                self.contradiction(&keys, "a certificate has no effect without a listener for TLS");
+            (cert, _) if tls.listen.is_empty() && (ordered || cert.is_some()) => {
+                let key = if ordered { "tls.acme_domains" } else { "tls.cert_file" };
+                self.contradiction(
+                    &[key, "tls.listen"],
+                    "a certificate has no effect without a listener for TLS",
+                );
             }
-            (true, None, None) | (false, Some(_), Some(_)) => {}
+            _ => {}
         }
     }
 
@@ -96,6 +107,28 @@ impl Report<'_> {
         if namespace.replay_on_subscribe > namespace.history_size {
             let keys = [key("replay_on_subscribe"), key("history_size")];
             self.contradiction(&[&keys[0], &keys[1]], "a channel can replay no more than it keeps");
+        }
+    }
+
+    fn network(&mut self) {
+        let (network, auth) = (&self.config.network, &self.config.auth);
+        if !auth.cookie.is_empty() && network.origins.iter().any(OriginPattern::is_any) {
+            self.contradiction(
+                &["network.origins", "auth.cookie"],
+                "where a cookie authenticates, the origins that may use it have to be named",
+            );
+        }
+        if network.trusted_proxies.is_empty() && network.client_address != ClientAddress::Peer {
+            self.contradiction(
+                &["network.client_address", "network.trusted_proxies"],
+                "what a header says of the client's address is believed only from a trusted proxy",
+            );
+        }
+        if network.trusted_proxies.is_empty() && network.proxy_protocol {
+            self.contradiction(
+                &["network.proxy_protocol", "network.trusted_proxies"],
+                "a PROXY header is taken only from a trusted proxy",
+            );
         }
     }
 

@@ -116,7 +116,14 @@ fn needs_choice(setting: &settings::Setting) -> bool {
     setting.is_secret()
         || matches!(
             setting.key,
-            "data_dir" | "api.key_file" | "auth.secret_file" | "tls.cert_file" | "tls.key_file"
+            "data_dir"
+                | "api.key_file"
+                | "auth.secret_file"
+                | "tls.cert_file"
+                | "tls.key_file"
+                | "tls.acme_domains"
+                | "tls.acme_contact"
+                | "tls.acme_ca_file"
         )
 }
 

@@ -1,4 +1,6 @@
 mod auth;
+mod network;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -252,9 +254,11 @@ fn every_bound_of_the_engine_can_be_set() {
 }
 
 #[test]
-fn the_example_on_the_page_about_configuration_is_valid() {
+fn the_examples_on_the_page_about_configuration_are_valid() {
     let page = include_str!("../../../../docs/configuration.md");
-    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let config = loaded(example, &[], &[]).config;
+    let examples: Vec<&str> =
+        page.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let config = loaded(&examples.concat(), &[], &[]).config;
     assert_eq!(config.namespaces["prices"].replay_on_subscribe, 1);
+    assert_eq!(config.auth.issuers["main"].audience, ["chat"]);
 }

@@ -6,6 +6,7 @@
 //   message     {offset, from, data, timestamp, replayed}
 //   join, leave {user}
 //   problem     {code, text}
+//   known       {user}  who the server takes the token's bearer for
 //
 // `subscribed` comes before the messages that were missed, and each message comes once, in order.
 
@@ -16,7 +17,8 @@ const ANSWER_MS = 8_000;
 const NOT_A_GOODBYE = 4999; // any code but 1000: whoever is cut off is still a member for a while
 
 export class Channel extends EventTarget {
-  #url;
+  #urls; // tried in turn until one opens
+  #token;
   #name;
   #history;
   #socket = null;
@@ -28,9 +30,10 @@ export class Channel extends EventTarget {
   #timer = 0;
   #watch = 0;
 
-  constructor(url, name, { history = 50 } = {}) {
+  constructor(urls, name, { history = 50, token } = {}) {
     super();
-    this.#url = url;
+    this.#urls = urls;
+    this.#token = token;
     this.#name = name;
     this.#history = history;
   }
@@ -42,11 +45,21 @@ export class Channel extends EventTarget {
   open() {
     clearTimeout(this.#timer);
     this.#tell("state", { state: "connecting" });
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#urls[0]);
     this.#socket = socket;
-    socket.onopen = () => this.#subscribe();
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.#listen(QUIET_MS);
+      // By message and not with the handshake: why a handshake failed, no page is told.
+      if (this.#token) this.#say({ type: "auth", id: "auth", token: this.#token });
+      else this.#subscribe();
+    };
     socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
-    socket.onclose = (event) => this.#lost(event);
+    socket.onclose = (event) => {
+      if (!opened) this.#urls.push(this.#urls.shift());
+      this.#lost(event);
+    };
   }
 
   close(reason) {
@@ -79,6 +92,9 @@ export class Channel extends EventTarget {
     this.#listen(QUIET_MS);
     if (message.channel !== undefined && message.channel !== this.#name) return;
     switch (message.type) {
+      case "authenticated":
+        this.#tell("known", { user: message.user_id });
+        return this.#subscribe();
       case "subscribed":
         return this.#subscribed(message);
       case "message":
@@ -125,7 +141,7 @@ export class Channel extends EventTarget {
 
   #refused({ id, code, error, retryAfter }) {
     this.#tell("problem", { code, text: error });
-    if (id !== "subscribe") return;
+    if (id !== "subscribe" && id !== "auth") return;
     if (retryAfter === undefined) return this.close(error);
     this.#retryMs = retryAfter * 1000;
     this.#drop();

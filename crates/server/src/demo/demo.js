@@ -18,6 +18,17 @@ let ticking = 0;
 let unseen = 0;
 let reloaded = false; // whether what follows is history in place of what was missed
 
+// ---- the token, where the server wants one: `/?token=…`
+
+const address = new URL(location.href);
+if (address.searchParams.has("token")) {
+  sessionStorage.setItem("fanfare.token", address.searchParams.get("token"));
+  address.searchParams.delete("token");
+  // The address can be shown to others then.
+  history.replaceState(null, "", address);
+}
+const token = sessionStorage.getItem("fanfare.token");
+
 // ---- the door
 
 const slug = (text) => text.trim().toLowerCase().replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "");
@@ -83,15 +94,28 @@ function curl() {
 function connect() {
   const url = new URL("ws", location.href.split("?")[0]);
   url.protocol = url.protocol.replace("http", "ws");
-  url.searchParams.set("user", me);
-  channel = new Channel(url, `demo:${room}`);
+  // A name is believed in development only; without it a server that wants a token can say so.
+  const named = new URL(url);
+  named.searchParams.set("user", me);
+  channel = new Channel(token ? [url] : [named, url], `demo:${room}`, { token });
   channel.addEventListener("state", ({ detail }) => showState(detail));
   channel.addEventListener("subscribed", ({ detail }) => subscribed(detail));
   channel.addEventListener("message", ({ detail }) => message(detail));
   channel.addEventListener("join", ({ detail }) => came(detail.user));
   channel.addEventListener("leave", ({ detail }) => went(detail.user));
-  channel.addEventListener("problem", ({ detail }) => conversation.note(`${detail.text} (${detail.code})`, "problem"));
+  channel.addEventListener("problem", ({ detail }) => problem(detail));
+  channel.addEventListener("known", ({ detail }) => {
+    if (detail.user !== undefined) conversation.me = me = detail.user;
+  });
   channel.open();
+}
+
+function problem({ code, text }) {
+  conversation.note(`${text} (${code})`, "problem");
+  if (code === "authentication_required") {
+    const made = "fanfare token --user NAME";
+    conversation.note(`This server takes a token, such as “${made}” makes: open the page as /?token=TOKEN`, "problem");
+  }
 }
 
 element("cut").addEventListener("click", () => {

@@ -4,9 +4,10 @@
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::command::Secret;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 
 use super::Refusal;
+use crate::network::cookies::{CookieFault, cookie};
 
 /// What the subprotocol begins with that is none, but a token: `auth.TOKEN`. It is never answered with.
 pub(super) const SUBPROTOCOL: &str = "auth.";
@@ -58,8 +59,11 @@ impl Roads<'_> {
             take(&mut deliberate, token)?;
         }
         let mut token = deliberate;
-        for cookie in self.cookie.iter().flat_map(|name| cookies(self.headers, name)) {
-            take(&mut token, cookie)?;
+        if let Some(name) = self.cookie {
+            // One without a value was deleted.
+            if let Some(value) = cookie(self.headers, name)?.filter(|value| !value.is_empty()) {
+                take(&mut token, value)?;
+            }
         }
         let by_cookie_alone = deliberate.is_none();
         Ok(token.map(|token| Credential { token: Secret::new(token), by_cookie_alone }))
@@ -81,6 +85,17 @@ fn take<'a>(found: &mut Option<&'a str>, token: &'a str) -> Result<(), Refusal> 
     }
 }
 
+impl From<CookieFault> for Refusal {
+    fn from(fault: CookieFault) -> Self {
+        bad(match fault {
+            CookieFault::Malformed => "the cookie that may hold a token has characters that no cookie has",
+            CookieFault::Ambiguous => {
+                "the cookie that may hold a token is there twice, with different values"
+            }
+        })
+    }
+}
+
 fn bad(text: &str) -> Refusal {
     Refusal { code: ErrorCode::BadHandshake, text: text.to_owned() }
 }
@@ -88,15 +103,6 @@ fn bad(text: &str) -> Refusal {
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim())
-}
-
-/// The values of the cookie with this name (RFC 6265, section 4.2.1); one without a value was deleted.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let values = pairs.filter(move |(found, _)| *found == name).map(|(_, value)| value);
-    let quoted = |value: &'a str| value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    values.map(move |value| quoted(value).unwrap_or(value)).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use fanfare_auth::Verifier;
 use fanfare_core::auth::Operations;
-use fanfare_core::limits::{Limits, RateLimits};
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::broker::Inboxes;
+use fanfare_core::shard::Settings;
 use fanfare_protocol::command::Topic;
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
@@ -20,6 +20,7 @@ use crate::authority::{Outcomes, Parts, ServerAuthority};
 use crate::config::AuthMode;
 use crate::handlers::{Refused, Running};
 use crate::handshake::AuthRules;
+use crate::network::csrf::CsrfRule;
 use crate::revocations::{RevocationSettings, Revocations};
 
 /// How often users and revocations are looked at that need not be remembered any more.
@@ -31,13 +32,13 @@ pub(super) struct Authentication {
     mode: AuthMode,
     verifier: Option<Verifier>,
     cookie: Option<Arc<str>>,
+    csrf: CsrfRule,
     revocations: RevocationSettings,
 }
 
 /// What surrounds them in a node.
 pub(super) struct Around<'a> {
-    pub(super) limits: &'a Limits,
-    pub(super) rate_limits: &'a RateLimits,
+    pub(super) settings: &'a Settings,
     pub(super) application: Arc<Running>,
     pub(super) runtime: Handle,
     pub(super) timeout: Duration,
@@ -73,10 +74,12 @@ impl Builder {
         self
     }
 
-    /// Looks for tokens in the cookie with this name too.
+    /// Looks for tokens in the cookie with this name too. One counts only together with a CSRF token: see
+    /// [`check_csrf`](crate::network::csrf::check_csrf).
     #[must_use]
-    pub fn auth_cookie(mut self, name: &str) -> Self {
+    pub fn auth_cookie(mut self, name: &str, csrf: CsrfRule) -> Self {
         self.authentication.cookie = (!name.is_empty()).then(|| name.into());
+        self.authentication.csrf = csrf;
         self
     }
 
@@ -104,7 +107,8 @@ impl Authentication {
     pub(super) fn start(self, around: Around<'_>) -> io::Result<Started> {
         let revocations = Revocations::open(&self.revocations, unix_ms()).map_err(io::Error::other)?;
         let revocations = Arc::new(revocations);
-        let users = Users::new(around.limits.connections_per_user_max, around.rate_limits.user);
+        let settings = around.settings;
+        let users = Users::new(settings.limits.connections_per_user_max, settings.rate_limits.user);
         let outcomes = Arc::new(Outcomes::default());
         let authority = ServerAuthority::new(Parts {
             verifier: self.verifier.clone(),
@@ -116,7 +120,7 @@ impl Authentication {
             timeout: around.timeout,
             inboxes: around.inboxes,
         });
-        let rules = AuthRules { mode: self.mode, cookie: self.cookie };
+        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf };
         Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
     }
 }

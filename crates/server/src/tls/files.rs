@@ -171,3 +171,155 @@ impl fmt::Display for FilesError {
 }
 
 impl std::error::Error for FilesError {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rustls::crypto::aws_lc_rs;
+
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("fanfare-cert-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn files(&self) -> CertificateFiles {
+            CertificateFiles { cert: self.0.join("a.crt"), key: self.0.join("a.key") }
+        }
+
+        fn put(&self, cert: &str, key: &str) -> Result<Pair, String> {
+            let files = self.files();
+            fs::write(&files.cert, cert).unwrap();
+            fs::write(&files.key, key).unwrap();
+            fs::set_permissions(&files.key, Permissions::from_mode(0o600)).unwrap();
+            self.load()
+        }
+
+        fn load(&self) -> Result<Pair, String> {
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            self.files().load(&provider).map_err(|error| error.to_string())
+        }
+
+        fn refused(&self, cert: &str, key: &str) -> String {
+            let text = self.put(cert, key).err().expect("refused");
+            assert!(!text.contains('\n') && !text.contains("canary"), "{text}");
+            text.replace(&format!("{}/", self.0.display()), "")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn made() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_with_its_file() {
+        let folder = Folder::new("refused");
+        let ((cert, key), (_, other)) = (made(), made());
+        let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\ncanary\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let swapped = "were tls.cert_file and tls.key_file swapped?";
+        for (cert, key, wanted) in [
+            (&*cert, &*other, "the key in a.key does not belong to the certificate in a.crt"),
+            (&key, &cert, &format!("a.crt holds a private key and no certificate; {swapped}")),
+            (&cert, &cert, &format!("a.key holds a certificate and no private key; {swapped}")),
+            (
+                "not PEM at all",
+                &key,
+                "a.crt holds no certificate: expected PEM with \"-----BEGIN CERTIFICATE-----\"",
+            ),
+            (
+                &cert,
+                "canary",
+                "a.key holds no private key: expected PEM with \"-----BEGIN PRIVATE KEY-----\"",
+            ),
+            (
+                &cert,
+                "-----BEGIN PRIVATE KEY-----\ncanary!\n-----END PRIVATE KEY-----\n",
+                "a.key holds no private key: expected PEM with \"-----BEGIN PRIVATE KEY-----\"",
+            ),
+            (
+                &cert,
+                locked,
+                "the key in a.key is encrypted; decrypt it first: openssl pkey -in a.key -out FILE",
+            ),
+        ] {
+            assert_eq!(folder.refused(cert, key), wanted);
+        }
+        let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let text = folder.refused(odd, &key);
+        assert!(text.starts_with("the certificate in a.crt cannot be used"), "{text}");
+        let odd = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let text = folder.refused(&cert, odd);
+        assert!(text.starts_with("the key in a.key cannot be used"), "{text}");
+        let text = folder.refused(&"#".repeat(FILE_BYTES_MAX as usize + 1), &key);
+        assert_eq!(text, "a.crt is too large for a certificate; see tls.cert_file");
+        fs::remove_file(folder.files().key).unwrap();
+        fs::write(folder.files().cert, cert).unwrap();
+        let text = folder.load().err().unwrap();
+        assert!(
+            text.contains("a.key cannot be read (No such file") && text.contains("tls.key_file"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn keys_of_all_common_kinds_are_taken() {
+        let folder = Folder::new("kinds");
+        for algorithm in
+            [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519]
+        {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+            let cert = params.self_signed(&key).unwrap();
+            let pair =
+                folder.put(&cert.pem(), &key.serialize_pem()).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(pair.warnings, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_said() {
+        let folder = Folder::new("odd");
+        let (cert, key) = made();
+        folder.put(&cert, &key).unwrap_or_else(|error| panic!("{error}"));
+        fs::set_permissions(folder.files().key, Permissions::from_mode(0o644)).unwrap();
+        let warnings = folder.load().unwrap_or_else(|error| panic!("{error}")).warnings;
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with("other users of this host may read"),
+            "{warnings:?}"
+        );
+
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_219_200); // 2026-11-21
+        for ((from, to), wanted) in [
+            (((2020, 1, 1), (2026, 11, 18)), Some("expired 3 days ago")),
+            (((2026, 11, 22), (2030, 1, 1)), Some("is not valid yet")),
+            (((2020, 1, 1), (2026, 11, 23)), Some("expires in 48 hours")),
+            (((2020, 1, 1), (2026, 12, 23)), None),
+        ] {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+            params.not_after = rcgen::date_time_ymd(to.0, to.1, to.2);
+            let cert = params.self_signed(&key).unwrap();
+            let pair =
+                folder.put(&cert.pem(), &key.serialize_pem()).unwrap_or_else(|error| panic!("{error}"));
+            let warning = folder.files().validity_warning(&pair.certified, now);
+            assert_eq!(warning.is_some(), wanted.is_some(), "{warning:?}");
+            assert!(warning.is_none_or(|warning| warning.contains(wanted.unwrap_or_default())));
+        }
+    }
+}

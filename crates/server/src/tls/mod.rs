@@ -2,9 +2,12 @@
 //!
 //! - [`files`], [`validity`]: a certificate and its key, as files have them
 //! - [`certificate`]: the one in force, which every handshake looks up
+//! - `acme`: certificates that are ordered; without the feature of this name it is not there
 //! - [`watch`]: the files, and the signal that says they are new
 //! - [`socket`]: a TLS connection while it speaks HTTP; what becomes of it then is `connection/stream`'s
 
+#[cfg(feature = "acme")]
+pub mod acme;
 pub mod files;
 
 mod certificate;
@@ -15,6 +18,7 @@ mod watch;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +33,7 @@ use crate::listen::socket::HttpSocket;
 use certificate::Certificate;
 use files::{CertificateFiles, FilesError};
 use socket::TlsSocket;
+use watch::Watch;
 
 /// The oldest version of TLS that is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,13 +49,16 @@ pub enum MinVersion {
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
-    source: Source,
 }
 
+/// What keeps a certificate new.
+pub struct Renewal(Source);
+
 /// Where the certificate comes from.
-#[derive(Clone)]
 enum Source {
-    Files { files: CertificateFiles, certificate: Arc<Certificate> },
+    Files(CertificateFiles, Arc<Certificate>),
+    #[cfg(feature = "acme")]
+    Acme(acme::Orders),
 }
 
 /// Why a server cannot speak TLS.
@@ -60,6 +68,8 @@ pub struct TlsError(Reason);
 #[derive(Debug)]
 enum Reason {
     Files(FilesError),
+    #[cfg(feature = "acme")]
+    Acme(String),
     Library(rustls::Error),
 }
 
@@ -68,22 +78,36 @@ impl Tls {
     ///
     /// # Errors
     /// When there is no such pair, or no random numbers.
-    pub fn from_files(cert: PathBuf, key: PathBuf, min_version: MinVersion) -> Result<Self, TlsError> {
+    pub fn from_files(
+        cert: PathBuf,
+        key: PathBuf,
+        min_version: MinVersion,
+    ) -> Result<(Self, Renewal), TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let files = CertificateFiles { cert, key };
         let pair = files.load(&provider).map_err(|error| TlsError(Reason::Files(error)))?;
         pair.log_warnings();
         let certificate = Arc::new(Certificate::new(pair.certified));
         let config = config(provider, min_version)?.with_cert_resolver(certificate.clone());
-        let acceptor = acceptor(config, Vec::new())?;
-        Ok(Self { acceptor, source: Source::Files { files, certificate } })
+        let tls = Self { acceptor: acceptor(config, &[HTTP])? };
+        Ok((tls, Renewal(Source::Files(files, certificate))))
     }
 
-    /// Replaces the certificate whenever its files change or the process gets SIGHUP, for ever.
-    pub async fn renew(self) {
-        match self.source {
-            Source::Files { files, certificate } => watch::renew(&files, &certificate).await,
-        }
+    /// Orders the certificate. Until the first one has come, handshakes fail.
+    ///
+    /// # Errors
+    /// When there is nowhere to keep it, or the authority's roots cannot be read.
+    #[cfg(feature = "acme")]
+    pub fn from_acme(
+        options: &acme::AcmeOptions,
+        min_version: MinVersion,
+    ) -> Result<(Self, Renewal), TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let orders = acme::Orders::new(options, provider.clone());
+        let orders = orders.map_err(|text| TlsError(Reason::Acme(text)))?;
+        let config = config(provider, min_version)?.with_cert_resolver(orders.resolver());
+        let tls = Self { acceptor: acceptor(config, &[HTTP, acme::PROTOCOL])? };
+        Ok((tls, Renewal(Source::Acme(orders))))
     }
 
     /// Shakes hands. A peer that is no TLS client, or takes longer than `deadline`, gets no connection.
@@ -104,9 +128,30 @@ impl Tls {
         // The answer to the first request would wait for the acknowledgement of the ticket before it.
         stream.set_nodelay(true)?;
         let (socket, _) = HttpSocket::new(stream);
-        Ok(TlsSocket::new(self.acceptor.accept(socket).await?))
+        let stream = self.acceptor.accept(socket).await?;
+        #[cfg(feature = "acme")]
+        if stream.get_ref().1.alpn_protocol() == Some(acme::PROTOCOL) {
+            // RFC 8737, section 3: the handshake was the answer.
+            return Err(io::Error::other("it was a challenge, and is answered"));
+        }
+        Ok(TlsSocket::new(stream))
     }
 }
+
+impl Renewal {
+    /// Replaces the certificate for ever: one in files whenever they change or the process gets SIGHUP, one that is
+    /// ordered before it ends. Changes and signals are listened to from this call on.
+    pub fn start(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self.0 {
+            Source::Files(files, certificate) => Box::pin(Watch::new(files, certificate).run()),
+            #[cfg(feature = "acme")]
+            Source::Acme(orders) => Box::pin(orders.run()),
+        }
+    }
+}
+
+/// What is spoken over TLS, in ALPN.
+const HTTP: &[u8] = b"http/1.1";
 
 type Unresolved = rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>;
 
@@ -120,10 +165,8 @@ fn config(provider: Arc<CryptoProvider>, min_version: MinVersion) -> Result<Unre
     Ok(builder.map_err(library)?.with_no_client_auth())
 }
 
-/// `protocols` are those of the certificate's own, before HTTP/1.1.
-fn acceptor(mut config: ServerConfig, mut protocols: Vec<Vec<u8>>) -> Result<TlsAcceptor, TlsError> {
-    protocols.push(b"http/1.1".to_vec());
-    config.alpn_protocols = protocols;
+fn acceptor(mut config: ServerConfig, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     // Clients that come back, ten thousand at once, are spared the signature; what they need for it is with them,
     // encrypted, and not here.
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(library)?;
@@ -142,6 +185,8 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Reason::Files(error) => error.fmt(f),
+            #[cfg(feature = "acme")]
+            Reason::Acme(text) => f.write_str(text),
             Reason::Library(error) => write!(f, "TLS cannot be set up: {error}"),
         }
     }

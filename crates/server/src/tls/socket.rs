@@ -56,15 +56,14 @@ impl Farewell {
     /// As for connections without TLS: answers a request that began to come and did not end in time.
     pub(crate) fn too_late(&self) {
         let Some(shared) = self.0.upgrade() else { return };
-        if !shared.asked.load(Ordering::Relaxed) {
-            return;
-        }
         let mut stream = shared.stream();
         let (socket, tls) = stream.get_mut();
-        // A socket that takes no bytes now has waited long enough.
-        let _ = tls.writer().write_all(answer(ErrorCode::HandshakeTimeout, None).as_bytes());
+        if shared.asked.load(Ordering::Relaxed) {
+            let _ = tls.writer().write_all(answer(ErrorCode::HandshakeTimeout, None).as_bytes());
+        }
         tls.send_close_notify();
-        let _ = tls.write_tls(&mut Now(socket));
+        // A socket that takes no bytes now has waited long enough.
+        while tls.wants_write() && tls.write_tls(&mut Now(socket)).is_ok_and(|bytes| bytes > 0) {}
     }
 }
 

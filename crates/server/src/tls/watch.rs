@@ -18,33 +18,48 @@ use super::files::CertificateFiles;
 /// the other.
 const SETTLED: Duration = Duration::from_millis(250);
 
-/// Puts what the files hold in force whenever they change or the signal comes, for ever. What cannot be used is
-/// logged, and the old certificate stays.
-pub(super) async fn renew(files: &CertificateFiles, certificate: &Certificate) {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut folders = Folders::new();
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => Some(hangup),
-        Err(error) => {
+/// Who keeps a certificate as its files have it.
+pub(super) struct Watch {
+    files: CertificateFiles,
+    certificate: Arc<Certificate>,
+    folders: Folders,
+    hangup: Option<Signal>,
+}
+
+impl Watch {
+    /// Listens from now on.
+    pub(super) fn new(files: CertificateFiles, certificate: Arc<Certificate>) -> Self {
+        let mut folders = Folders::new();
+        folders.watch(&files);
+        let hangup = signal(SignalKind::hangup());
+        if let Err(error) = &hangup {
             tracing::warn!(%error, "SIGHUP cannot be heard; certificates are replaced when their files change");
-            None
         }
-    };
-    loop {
-        // After each look too: a symbolic link may lead elsewhere now.
-        folders.watch(files);
-        tokio::select! {
-            () = heard(&mut hangup) => tracing::info!("SIGHUP: reading the certificate again"),
-            () = folders.changed() => {}
-        }
-        match files.load(&provider) {
-            Ok(pair) => {
-                pair.log_warnings();
-                if certificate.replace(pair.certified) {
-                    tracing::info!(path = %files.cert.display(), "a new certificate is in force");
+        Self { files, certificate, folders, hangup: hangup.ok() }
+    }
+
+    /// Puts what the files hold in force whenever they change or the signal comes, for ever. What cannot be used is
+    /// logged, and the old certificate stays.
+    pub(super) async fn run(mut self) {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        loop {
+            tokio::select! {
+                () = heard(&mut self.hangup) => tracing::info!("SIGHUP: reading the certificate again"),
+                () = self.folders.changed() => {}
+            }
+            // Before they are read, so that no change is missed: a symbolic link may lead elsewhere now.
+            self.folders.watch(&self.files);
+            match self.files.load(&provider) {
+                Ok(pair) => {
+                    pair.log_warnings();
+                    if self.certificate.replace(pair.certified) {
+                        tracing::info!(path = %self.files.cert.display(), "a new certificate is in force");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the new certificate cannot be used; the old one stays")
                 }
             }
-            Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays"),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Each way a token can come, and what is refused how.
 
+use fanfare_auth::{IssuerSettings, KeySettings, TokenRules, Verifier};
+use fanfare_core::limits::Deadlines;
 use fanfare_server::config::AuthMode;
 use serde_json::json;
+use tokio::net::TcpListener;
 
-use super::support::{COOKIE, Handshake, Refusal, Road, Server, now, signed, token};
+use super::support::{COOKIE, Handshake, Refusal, Road, Server, builder, now, signed, token};
 
 #[tokio::test]
 async fn a_token_is_accepted_by_every_road_and_never_given_back() {
@@ -92,5 +95,41 @@ async fn a_token_larger_than_any_is_refused() {
         let Err(refusal) = server.attempt(road, &"x".repeat(bytes)).await else { panic!("{road:?}") };
         assert_eq!(refusal.code, "authentication_failed", "{road:?}");
         assert!(refusal.text.len() < 200, "{refusal:?}");
+    }
+}
+
+/// Keys that did not arrive kept clients waiting for as long as their issuer pleased.
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_in_time_is_answered_for() {
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = IssuerSettings {
+        name: "silent".to_owned(),
+        issuer: None,
+        audience: Vec::new(),
+        algorithms: Vec::new(),
+        keys: KeySettings::JwksUrl(format!("http://{}/keys", silent.local_addr().unwrap())),
+        user_claim: "sub".to_owned(),
+        roles_claim: "roles".to_owned(),
+    };
+    let verifier = Verifier::new(vec![issuer], TokenRules::default()).unwrap();
+    let deadlines = Deadlines { request_ms: 200, ..Deadlines::default() };
+    let builder = builder(AuthMode::Required).authentication(AuthMode::Required, verifier);
+    let server = Server::start_with(builder.deadlines(deadlines)).await;
+    let token = {
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(
+            rcgen::KeyPair::generate().unwrap().serialize_pem().as_bytes(),
+        );
+        let header = jsonwebtoken::Header {
+            kid: Some("unknown".to_owned()),
+            ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256)
+        };
+        let claims = json!({"sub": "ann", "exp": now() + 600});
+        jsonwebtoken::encode(&header, &claims, &key.unwrap()).unwrap()
+    };
+    for (road, number) in [(Road::Header, 503), (Road::FirstMessage, 1013)] {
+        let refusal = server.attempt(road, &token).await.err().unwrap();
+        assert_eq!((refusal.number, &*refusal.code), (number, "unavailable"), "{road:?}: {refusal:?}");
+        assert!(refusal.text.contains("issuer"), "{}", refusal.text);
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fanfare_auth::{IssuerSettings, KeySettings, TokenRules, Verifier};
 use fanfare_core::limits::RateLimits;
 use fanfare_server::config::AuthMode;
+use fanfare_server::network::csrf::CsrfRule;
 use fanfare_server::{Builder, Fanfare, Node, listen};
 use futures_util::{SinkExt as _, StreamExt as _};
 use jsonwebtoken::{EncodingKey, Header};
@@ -24,6 +25,10 @@ pub(crate) const SECRET: [u8; 32] = *b"thirty-two bytes, for tests only";
 
 /// The cookie that may hold a token.
 pub(crate) const COOKIE: &str = "session";
+
+/// What has to come along with it, in a cookie of its own and as a header.
+const CSRF_COOKIE: &str = "csrf";
+const CSRF: &str = "sixteen-bytes-of-it";
 
 /// Waits for something, or says in vain for what.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
@@ -60,7 +65,9 @@ pub(crate) fn verifier() -> Verifier {
 
 pub(crate) fn builder(mode: AuthMode) -> Builder {
     let builder = Fanfare::builder().shards(2).rate_limits(RateLimits::off());
-    builder.authentication(mode, verifier()).auth_cookie(COOKIE)
+    builder
+        .authentication(mode, verifier())
+        .auth_cookie(COOKIE, CsrfRule::DoubleSubmit(CSRF_COOKIE.to_owned()))
 }
 
 /// A node that is being served.
@@ -78,7 +85,7 @@ impl Server {
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5)));
+        tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), None));
         Self { node, address }
     }
 
@@ -145,12 +152,15 @@ pub(crate) struct Refusal {
 
 pub(crate) async fn attempt(address: SocketAddr, road: Road, token: &str) -> Result<Client, Refusal> {
     let (query, bearer) = (format!("token={token}"), format!("Bearer {token}"));
-    let (cookie, protocols) = (format!("{COOKIE}={token}"), format!("fanfare.native, auth.{token}"));
+    let cookie = format!("{COOKIE}={token}; {CSRF_COOKIE}={CSRF}");
+    let (origin, protocols) = (format!("http://{address}"), format!("fanfare.native, auth.{token}"));
     let header = |header| Handshake { query: "", headers: header };
     match road {
         Road::Query => open(address, Handshake { query: &query, headers: &[] }).await,
         Road::Header => open(address, header(&[("Authorization", &bearer)])).await,
-        Road::Cookie => open(address, header(&[("Cookie", &cookie)])).await,
+        Road::Cookie => {
+            open(address, header(&[("Cookie", &cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)])).await
+        }
         Road::Subprotocol => open(address, header(&[("Sec-WebSocket-Protocol", &protocols)])).await,
         Road::FirstMessage => {
             let mut client = open(address, Handshake::default()).await?;

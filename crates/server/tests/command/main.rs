@@ -78,6 +78,8 @@ fn the_first_start_makes_a_key_that_publish_finds() {
     let server = home.serve();
     let key = std::fs::read_to_string(home.key_file()).unwrap();
     assert!(server.said.contains(key.trim()), "{}", server.said);
+    let secret = std::fs::read_to_string(home.0.join(".local/share/fanfare/token.secret")).unwrap();
+    assert!(!server.said.contains(secret.trim()) && secret.starts_with("ffs_"), "{}", server.said);
     let publish = |arguments: &[&str]| {
         let mut all = vec!["publish", "--url", server.url()];
         all.extend(arguments);

@@ -4,6 +4,7 @@
 // Helpers outside of test functions fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cross_origin;
 mod document;
 mod instructions;
 mod messages;

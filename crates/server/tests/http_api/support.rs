@@ -45,8 +45,17 @@ pub(crate) async fn start() -> Server {
 
 /// Starts a server with these namespaces and a bare one.
 pub(crate) async fn start_with(namespaces: Namespaces) -> Server {
+    serve(namespaces, &[]).await
+}
+
+/// Starts a server that lets pages of these origins ask.
+pub(crate) async fn start_from(origins: &[&str]) -> Server {
+    serve(Namespaces::new(Namespace::default(), false), origins).await
+}
+
+async fn serve(namespaces: Namespaces, origins: &[&str]) -> Server {
     let bare = Namespace { history_size: 0, presence: false, patterns: false, ..Namespace::default() };
-    let builder = Fanfare::builder().open_user_ids(true).shards(2);
+    let builder = Fanfare::builder().open_user_ids(true).shards(2).origins(origins);
     let node = builder.namespaces(namespaces).namespace("bare", bare).start().unwrap();
     let ready = Arc::new(AtomicBool::new(true));
     let is_ready = ready.clone();
@@ -58,11 +67,12 @@ pub(crate) async fn start_with(namespaces: Namespaces) -> Server {
         body_deadline: Duration::from_secs(30),
         metrics: MetricsPage::Keyed,
         is_ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
+        network: node.network(),
     };
     let router = http_api::router(state).merge(node.router());
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listen::serve(listener, router, Duration::from_secs(5)));
+    tokio::spawn(listen::serve(listener, router, Duration::from_secs(5), Some(node.network())));
     Server { address, ready, client: reqwest::Client::new(), _node: node }
 }
 

@@ -6,6 +6,7 @@ use fanfare_core::limits::{Deadlines, Limits};
 use fanfare_core::namespace::{Namespace, OutboxPolicy};
 use serde_json::{Value, json};
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 
 use super::support::client::Client;
@@ -122,12 +123,12 @@ async fn member(node: &TestNode, room: &str) -> Raw {
     raw
 }
 
-async fn closed_as_slow(node: &TestNode) -> bool {
+pub(super) async fn closed_as_slow(node: &TestNode) -> bool {
     node.node.fanfare().metrics().await.unwrap().closed.contains_key("slow_consumer")
 }
 
 /// Reads to the end: what came must be the first messages in order, then why, then the end.
-async fn finds_why(mut raw: Raw) {
+pub(super) async fn finds_why<S: AsyncRead + AsyncWrite + Unpin>(mut raw: Raw<S>) {
     let mut offset = 0;
     loop {
         let frame = raw.frame().await.unwrap().expect("the close frame before the end");

@@ -3,19 +3,26 @@
 //! - `raw_socket_http`, `raw_socket_frames`, `raw_socket_application`: tables of what goes wrong, each case
 //!   with a neighbour in the same room that must not notice
 //! - `raw_socket_floods`, `raw_socket_deadlines`: much at once, and too late
+//! - `origins`, `cookies`, `addresses`: whose pages may connect, where a client is, and how often it may come
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
+//! - `canaries`: secrets sent by every road, and searched for
 //! - `process`: the binary, where it matters that it is a process
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
+mod addresses;
 mod administration;
+mod canaries;
 mod conversation;
+mod cookies;
 mod embedding;
 mod handlers;
 mod limits;
+mod origins;
 mod process;
 mod raw_socket_application;
 mod raw_socket_deadlines;
@@ -24,3 +31,5 @@ mod raw_socket_frames;
 mod raw_socket_http;
 mod recovery;
 mod support;
+mod tls;
+mod tls_renewal;

@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Setting] = &[
         "auth.mode",
         auth.mode,
         Choice(MODES),
-        "whether connections authenticate; \"auto\" is \"required\", or \"open\" where only this host can connect and no issuer is configured"
+        "whether connections authenticate; \"auto\" is \"required\", or \"open\" where only this host can connect, no proxy is trusted and no issuer is configured"
     ),
     Setting {
         key: "auth.secret_file",

@@ -1,7 +1,7 @@
 //! TLS.
 
 use super::Setting;
-use crate::config::kinds::{Addresses, Choice, FilePath, Kind};
+use crate::config::kinds::{Addresses, Choice, FilePath, KeySetAddress, Kind, WordList};
 use crate::tls::MinVersion;
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
@@ -25,5 +25,29 @@ pub(super) const TABLE: &[Setting] = &[
         tls.min_version,
         Choice(VERSIONS),
         "the oldest version of TLS that is spoken"
+    ),
+    setting!(
+        "tls.acme_domains",
+        tls.acme_domains,
+        WordList,
+        "names that a certificate is ordered for by ACME, in place of one in files"
+    ),
+    setting!(
+        "tls.acme_directory",
+        tls.acme_directory,
+        KeySetAddress,
+        "the directory of the authority that it is ordered from"
+    ),
+    setting!(
+        "tls.acme_contact",
+        tls.acme_contact,
+        WordList,
+        "mail addresses at which the authority reaches the operator"
+    ),
+    setting!(
+        "tls.acme_ca_file",
+        tls.acme_ca_file,
+        FilePath,
+        "roots in PEM that the directory's own certificate is verified by; the usual ones without"
     ),
 ];

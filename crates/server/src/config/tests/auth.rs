@@ -19,6 +19,7 @@ fn a_server_is_open_only_where_nobody_else_gets_to_it() {
     assert_eq!(mode("listen = \"0.0.0.0:1\"", &[]), AuthMode::Required);
     assert_eq!(mode("listen = [\"127.0.0.1:1\", \"[::]:1\"]", &[]), AuthMode::Required);
     assert_eq!(mode(&main_issuer("secret_file = \"s\""), &[]), AuthMode::Required);
+    assert_eq!(mode("network.trusted_proxies = \"127.0.0.1\"", &[]), AuthMode::Required);
     assert_eq!(mode("[auth]\nmode = \"required\"", &["insecure=true"]), AuthMode::Required);
     assert_eq!(mode(&main_issuer("secret_file = \"s\""), &["insecure=true"]), AuthMode::Open);
     assert_eq!(mode("listen = \"0.0.0.0:1\"\n[auth]\nmode = \"optional\"", &[]), AuthMode::Optional);

@@ -167,3 +167,133 @@ impl Read for Source<'_> {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream as StdStream};
+    use std::sync::Arc;
+    use std::thread;
+
+    use rustls::crypto::aws_lc_rs;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+
+    use super::super::Stream;
+    use super::*;
+
+    /// A client, and the server's end of its connection after the handshake.
+    fn pair() -> (StreamOwned<ClientConnection, StdStream>, Stream) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let server =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let server = server.unwrap().with_no_client_auth();
+        let server = server.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        let shaking = thread::spawn(move || {
+            let mut client = StreamOwned::new(client, near);
+            client.conn.complete_io(&mut client.sock).unwrap();
+            client
+        });
+        let mut tls = ServerConnection::new(Arc::new(server)).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut far).unwrap();
+        }
+        (shaking.join().unwrap(), Stream::tls(far, tls).unwrap())
+    }
+
+    fn records(stream: &Stream) -> usize {
+        match stream {
+            Stream::Tls(stream) => usize::from(stream.tls.wants_write()),
+            _ => unreachable!("a stream with TLS"),
+        }
+    }
+
+    fn byte(at: usize) -> u8 {
+        (at % 251) as u8
+    }
+
+    /// What a peer leaves unread is refused, as without TLS: not much more than the kernel takes becomes records. When
+    /// the peer reads on, it gets every byte.
+    #[test]
+    fn what_the_socket_does_not_take_is_not_encrypted_either() {
+        let (mut client, mut stream) = pair();
+        let chunk = |from: usize| (from..from + 48 * 1024).map(byte).collect::<Vec<u8>>();
+        let mut written = 0;
+        loop {
+            let bytes = chunk(written);
+            // Slices of odd sizes, so that records begin within them.
+            let mut slices: Vec<IoSlice<'_>> = bytes.chunks(7_001).map(IoSlice::new).collect();
+            match stream.write(&mut slices) {
+                Ok(count) => written += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        assert!(stream.has_unsent() && records(&stream) == 1);
+        let blocked = written;
+        for _ in 0..100 {
+            let mut slices = [IoSlice::new(b"more")];
+            assert_eq!(stream.write(&mut slices).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+        let reading = thread::spawn(move || {
+            let mut read = vec![0; blocked];
+            client.read_exact(&mut read).unwrap();
+            read.iter().enumerate().position(|(at, found)| *found != byte(at))
+        });
+        while stream.flush().is_err() {
+            thread::yield_now();
+        }
+        assert_eq!(reading.join().unwrap(), None, "the first byte that is wrong");
+        assert!(!stream.has_unsent());
+    }
+
+    /// A read gives what fits, says that there is more, and gives the rest without any further event.
+    #[test]
+    fn what_is_decrypted_and_not_taken_yet_is_not_forgotten() {
+        let (mut client, mut stream) = pair();
+        let sent: Vec<u8> = (0..40_000).map(byte).collect();
+        client.write_all(&sent).unwrap();
+        client.conn.send_close_notify();
+        client.flush().unwrap();
+        let (mut got, mut buffer) = (Vec::<u8>::new(), [0; 1000]);
+        while got.len() < sent.len() {
+            match stream.read(&mut buffer) {
+                Ok(bytes) => got.extend(&buffer[..bytes]),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        assert!(got == sent);
+        assert!(stream.has_more(0, buffer.len()), "the end is still to come");
+        assert_eq!(stream.read(&mut buffer).unwrap(), 0);
+        drop(stream);
+        assert_eq!(client.read(&mut buffer).unwrap(), 0, "the server's last word");
+    }
+
+    #[test]
+    fn a_read_that_took_all_says_so() {
+        let (mut client, mut stream) = pair();
+        let mut buffer = [0; 1000];
+        assert_eq!(stream.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        client.write_all(b"a").unwrap();
+        client.flush().unwrap();
+        let bytes = loop {
+            match stream.read(&mut buffer) {
+                Ok(bytes) => break bytes,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        };
+        assert_eq!((bytes, stream.has_more(bytes, buffer.len())), (1, false));
+    }
+}

@@ -9,6 +9,7 @@ pub(crate) mod neighbour;
 pub(crate) mod node;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::time::Duration;

@@ -44,7 +44,7 @@ impl TestNode {
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(listen::serve(listener, node.router(), handshake));
+        let serving = tokio::spawn(listen::serve(listener, node.router(), handshake, Some(node.network())));
         Self { node, address, serving }
     }
 

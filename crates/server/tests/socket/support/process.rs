@@ -19,6 +19,8 @@ pub(crate) struct Process {
     child: Child,
     home: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where it speaks TLS, if it does.
+    pub(crate) tls_address: Option<SocketAddr>,
     /// From its start until it said where it listens.
     pub(crate) start: Duration,
     /// Lines of its log as they come.
@@ -61,23 +63,33 @@ impl Process {
         spawn_blocking(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let reading = spawn_blocking(move || {
             let mut said = String::new();
-            while !said.contains("http://") {
+            while !said.contains("\n\n") {
                 assert_ne!(output.read_line(&mut said).unwrap(), 0, "the server ended: {said}");
             }
             (said, output)
         });
         let (said, mut output) = within("the server to listen", reading).await.unwrap().unwrap();
         let start = started.elapsed();
-        let url = said.split_whitespace().find_map(|word| word.strip_prefix("http://")).unwrap();
-        let address = url.parse().unwrap();
+        let at = |scheme| said.split_whitespace().find_map(|word| word.strip_prefix(scheme)?.parse().ok());
+        let (address, tls_address) = (at("http://").unwrap(), at("https://"));
         let _output = spawn_blocking(move || drop(output.read_to_string(&mut String::new())));
-        Self { child, home, address, start, log, _output }
+        Self { child, home, address, tls_address, start, log, _output }
     }
 
     pub(crate) fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status();
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id();
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
         assert!(status.unwrap().success());
+    }
+
+    /// The key of its API, as it keeps it.
+    pub(crate) fn api_key(&self) -> String {
+        let path = self.home.join(".local/share/fanfare/api.key");
+        std::fs::read_to_string(path).unwrap().trim().to_owned()
     }
 
     /// How many descriptors it holds.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -45,11 +45,6 @@ impl Raw {
         Ok(Self::over(stream))
     }
 
-    /// A connection that is made already.
-    pub(crate) fn over(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::new() }
-    }
-
     /// Connects and shakes hands.
     pub(crate) async fn open(address: SocketAddr, path: &str) -> Outcome<Self> {
         let mut raw = Self::connect(address).await?;
@@ -58,6 +53,19 @@ impl Raw {
         if answer.status == 101 { Ok(raw) } else { Err(format!("the handshake was refused: {answer:?}")) }
     }
 
+    /// Ends without a word: the peer's kernel is told with a reset.
+    pub(crate) fn reset(self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    /// For reading and writing at the same time.
+    pub(crate) fn split(self) -> (Raw<OwnedReadHalf>, OwnedWriteHalf) {
+        let (reader, writer) = self.stream.into_split();
+        (Raw { stream: reader, buffer: self.buffer }, writer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Raw<S> {
     /// Sends; a server that has hung up meanwhile is no failure, what it said before is to be read.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Outcome<()> {
         // A server that does not take what was sent shows in what it answers.
@@ -65,19 +73,32 @@ impl Raw {
         Ok(())
     }
 
-    /// Ends without a word: the peer's kernel is told with a reset.
-    pub(crate) fn reset(self) {
-        let _ = SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+    /// Makes sure that what was sent has left.
+    pub(crate) async fn flush(&mut self) -> Outcome<()> {
+        self.stream.flush().await.map_err(|error| error.to_string())
     }
 
     pub(crate) async fn shut(&mut self) {
         let _ = self.stream.shutdown().await;
     }
+}
 
-    /// For reading and writing at the same time.
-    pub(crate) fn split(self) -> (Raw<OwnedReadHalf>, OwnedWriteHalf) {
-        let (reader, writer) = self.stream.into_split();
-        (Raw { stream: reader, buffer: self.buffer }, writer)
+impl<S> Raw<S> {
+    /// A connection that is made already.
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
     }
 }
 

@@ -1,0 +1,261 @@
+//! What stands between a client and the server, and what is made of it: whose pages may connect, where a client really
+//! is, and how often one address may come.
+//!
+//! In the order in which a connection meets them:
+//!
+//! - `rates`: how often one address may connect and shake hands
+//! - `proxy_protocol`: the PROXY header that a proxy puts in front
+//! - `address`, `forwarded`: the client's address, out of what trusted proxies say
+//! - [`origin`]: which pages may connect; `cors`, the same for the HTTP API
+//! - [`cookies`], [`csrf`]: what a cookie needs beside it to authenticate
+
+mod address;
+pub mod cookies;
+pub(crate) mod cors;
+pub mod csrf;
+mod forwarded;
+pub mod origin;
+mod proxy_protocol;
+mod rates;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use fanfare_protocol::ErrorCode;
+use http::{HeaderMap, request};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+pub use address::{ClientAddress, is_forwarded};
+pub use rates::AddressRate;
+
+use crate::admission::Admission;
+use crate::config::NetworkConfig;
+use address::Proxies;
+use origin::{Origins, Scheme, Standing};
+use rates::Rates;
+
+/// A request that was refused for where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    code: ErrorCode,
+    text: String,
+}
+
+/// What a node makes of where its clients come from.
+pub struct Network {
+    origins: Origins,
+    proxies: Proxies,
+    proxy_protocol: bool,
+    limit_loopback: bool,
+    accepts: Rates,
+    handshakes: Rates,
+    admission: Arc<Admission>,
+}
+
+/// How a request's connection came, told by the listener; without it nothing is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived {
+    /// The peer, or the one in whose name it asks by a PROXY header.
+    pub(crate) peer: SocketAddr,
+    /// This server has ended TLS for it.
+    pub(crate) over_tls: bool,
+    /// A PROXY header stood in front.
+    pub(crate) proxied: bool,
+}
+
+impl Denied {
+    pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// Which failure.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// For the developer who meets it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Network {
+    pub(crate) fn new(config: NetworkConfig, limit_loopback: bool, admission: Arc<Admission>) -> Self {
+        Self {
+            origins: Origins(config.origins),
+            proxies: Proxies { trusted: config.trusted_proxies, source: config.client_address },
+            proxy_protocol: config.proxy_protocol,
+            limit_loopback,
+            accepts: Rates::new(config.accepts, config.addresses_max),
+            handshakes: Rates::new(config.handshakes, config.addresses_max),
+            admission,
+        }
+    }
+
+    /// Whether a connection may be served. One that comes too often is told so, at once and without being read.
+    ///
+    /// A connection over TLS is not told: it would not understand what is not said in TLS.
+    pub(crate) fn admits(&self, stream: &TcpStream, peer: IpAddr, answer: bool) -> bool {
+        // A trusted proxy's connections are other people's.
+        if self.is_exempt(peer) || self.proxies.trusts(peer) || self.accepts.take(peer).is_ok() {
+            return true;
+        }
+        self.admission.refused(ErrorCode::RateLimited);
+        tracing::debug!(%peer, code = ErrorCode::RateLimited.as_str(), "a connection was refused");
+        if answer {
+            // A socket that takes nothing right after it was accepted is not waited for.
+            let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
+        }
+        false
+    }
+
+    /// Takes the PROXY header off a connection where there has to be one, and notes for whom it is. False if the
+    /// connection is to be closed.
+    pub(crate) async fn arrive(
+        &self,
+        stream: &mut TcpStream,
+        arrived: &mut Arrived,
+        deadline: Duration,
+    ) -> bool {
+        let peer = arrived.peer;
+        if !self.proxy_protocol || !self.proxies.trusts(peer.ip()) {
+            return true;
+        }
+        let answer = !arrived.over_tls;
+        let taken = tokio::time::timeout(deadline, proxy_protocol::take(stream)).await;
+        match taken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(Some(source)) => {
+                (arrived.peer, arrived.proxied) = (source, true);
+                self.admits(stream, source.ip(), answer)
+            }
+            // The proxy asks in its own name.
+            Ok(None) => true,
+            Err(error) => {
+                tracing::debug!(%error, %peer, "a connection without a PROXY header was refused");
+                self.admission.refused(ErrorCode::BadHandshake);
+                if answer && error.kind() == io::ErrorKind::InvalidData {
+                    let _ = SockRef::from(&*stream).send(NO_PROXY_HEADER.as_bytes());
+                }
+                false
+            }
+        }
+    }
+
+    /// The client's address.
+    pub(crate) fn client(&self, head: &request::Parts) -> Option<IpAddr> {
+        peer_of(head).map(|peer| self.proxies.client(peer, &head.headers))
+    }
+
+    /// Counts a handshake.
+    ///
+    /// # Errors
+    /// When it is one too many: how long until the next one is welcome, and what to say.
+    pub(crate) fn handshake(
+        &self,
+        address: Option<IpAddr>,
+        headers: &HeaderMap,
+    ) -> Result<(), (Duration, Denied)> {
+        let Some(address) = address.filter(|address| !self.is_exempt(*address)) else { return Ok(()) };
+        self.handshakes.take(address).map_err(|wait| {
+            let mut text = "too many handshakes from this address".to_owned();
+            if is_forwarded(headers) && self.proxies.source == ClientAddress::Peer {
+                text.push_str(
+                    ", which is a proxy's: name it in network.trusted_proxies and set network.client_address",
+                );
+            }
+            (wait, Denied::new(ErrorCode::RateLimited, text))
+        })
+    }
+
+    /// All clients behind a proxy on this host share its address.
+    fn is_exempt(&self, address: IpAddr) -> bool {
+        !self.limit_loopback && address.to_canonical().is_loopback()
+    }
+
+    /// Judges a request by its origin.
+    ///
+    /// # Errors
+    /// `origin_not_allowed`.
+    pub(crate) fn judge_origin(&self, head: &request::Parts) -> Result<Standing, Denied> {
+        let over_tls = head.extensions.get::<Arrived>().is_some_and(|arrived| arrived.over_tls);
+        let scheme = match over_tls {
+            true => Some(Scheme::Https),
+            false => peer_of(head).and_then(|peer| self.proxies.scheme(peer, &head.headers)),
+        };
+        self.origins.judge(&head.headers, &head.uri, scheme)
+    }
+
+    /// Forgets addresses that have not come for a while.
+    pub(crate) fn sweep(&self) {
+        self.accepts.sweep();
+        self.handshakes.sweep();
+    }
+}
+
+/// Whether a request came through a proxy, by what it says or by how it arrived. A user id that it names of its own is
+/// then not to be believed, wherever the peer is.
+pub(crate) fn came_through_proxy(head: &request::Parts) -> bool {
+    let proxied = head.extensions.get::<Arrived>().is_some_and(|arrived| arrived.proxied);
+    proxied || is_forwarded(&head.headers)
+}
+
+fn peer_of(head: &request::Parts) -> Option<IpAddr> {
+    head.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// What is left of a deadline that began then.
+pub(crate) fn remaining(deadline: Duration, since: Instant) -> Duration {
+    deadline.saturating_sub(since.elapsed()).max(Duration::from_millis(1))
+}
+
+macro_rules! canned {
+    ($status:literal, $more:literal, $code:literal, $text:literal) => {
+        concat!(
+            "HTTP/1.1 ",
+            $status,
+            "\r\ncontent-type: application/json\r\nconnection: close\r\n",
+            $more,
+            "\r\n{\"error\":{\"code\":\"",
+            $code,
+            "\",\"message\":\"",
+            $text,
+            "\"}}"
+        )
+    };
+}
+
+const TOO_OFTEN: &str = canned!(
+    "429 Too Many Requests",
+    "retry-after: 1\r\ncontent-length: 84\r\n",
+    "rate_limited",
+    "too many connections from this address"
+);
+
+const NO_PROXY_HEADER: &str = canned!(
+    "400 Bad Request",
+    "content-length: 118\r\n",
+    "bad_handshake",
+    "a PROXY header is expected from this address, by network.proxy_protocol"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canned_answers_have_the_length_they_say_and_codes_that_exist() {
+        for (answer, code) in
+            [(TOO_OFTEN, ErrorCode::RateLimited), (NO_PROXY_HEADER, ErrorCode::BadHandshake)]
+        {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{head}: {}", body.len());
+            assert!(head.starts_with(&format!("HTTP/1.1 {} ", code.http_status())));
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["error"]["code"], code.as_str());
+        }
+    }
+}

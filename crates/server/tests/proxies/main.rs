@@ -1,0 +1,14 @@
+//! The documented configurations of nginx and HAProxy, started as they are, with the real server behind them.
+//!
+//! - `support`: the server, the proxies and bytes on a socket
+//! - `addresses`: whose address comes through
+//! - `documented`: the configurations do what the page says
+//! - `smuggling`, `cases`: requests hidden in others are never carried out
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
+
+mod addresses;
+mod cases;
+mod documented;
+mod smuggling;
+mod support;
