@@ -223,21 +223,19 @@ fn a_subscription_token_that_expires_while_it_is_looked_at_opens_nothing() {
     );
 }
 
-/// A grant outlived the subscription that it came with, where something else stood against it: any number of them could
-/// be gathered, and each opened its channel from then on.
+/// The subscription failed for what came along with it, and its grant stayed until the connection ended.
 #[test]
-fn a_grant_goes_with_the_subscription_that_did_not_come_about() {
+fn a_grant_whose_subscription_fails_goes_with_it() {
     check_with(
-        |setup| {
-            guarded(setup);
-            setup.application_decides = true;
-        },
+        guarded,
         "open ann
-         ann: subscribe #1 vault:x history=1
+         ann: subscribe #1 vault:x token=T history=1
          authority grants allow=subscribe+publish
          ann> error #1 permission_denied
-         ann: publish #2 vault:x 1
-         ann> error #2 permission_denied",
+         ann: subscribe #2 vault:x
+         ann> error #2 permission_denied
+         ann: publish #3 vault:x 1
+         ann> error #3 permission_denied",
     );
 }
 
