@@ -95,3 +95,46 @@ fn who_wants_to_go_is_not_kept() {
          ann> GONE",
     );
 }
+
+/// The shortest interval was kept even by what costs nothing.
+#[test]
+fn what_costs_nothing_waits_for_nothing() {
+    check_with(
+        |setup| setup.settings.rate_limits = RateLimits { interval_ms: 1_000, ..RateLimits::off() },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: disconnect
+         ann> CLOSE 1000
+         ann> GONE",
+    );
+}
+
+/// An operation that costs nothing is no sign that the client has slowed down.
+#[test]
+fn what_costs_nothing_makes_up_for_nothing() {
+    check_with(
+        |setup| {
+            slow(setup);
+            setup.settings.rate_limits.costs.ping = 0;
+        },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: publish #2 lobby 1
+         ann> published #2 A.2
+         ann: publish #3 lobby 1
+         ann> error #3 rate_limited after=1000
+         ann: publish #4 lobby 1
+         ann> error #4 rate_limited after=1000
+         ann: ping #5
+         ann> pong #5
+         ann: publish #6 lobby 1
+         ann> error #6 rate_limited after=1000
+         ann: publish #7 lobby 1
+         ann> error #7 rate_limited after=1000
+         ann> disconnect 4008 reconnect=0
+         ann> CLOSE 4008
+         ann> GONE",
+    );
+}

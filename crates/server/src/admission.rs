@@ -5,7 +5,7 @@
 pub(crate) mod users;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_core::limits::Limits;
@@ -54,6 +54,7 @@ impl Admission {
     pub(crate) fn seat(self: &Arc<Self>, ip: Option<IpAddr>) -> Result<Seat, ErrorCode> {
         // All clients behind a proxy on this host share its address; the proxy's own limits are theirs.
         let ip = ip.filter(|ip| self.limits.limit_loopback || !ip.to_canonical().is_loopback());
+        let ip = ip.map(customer);
         let mut counts = self.counts();
         if counts.total >= self.limits.connections_max {
             return Err(ErrorCode::NodeFull);
@@ -110,6 +111,15 @@ impl Drop for Seat {
     }
 }
 
+/// What stands for an address in the counts: of an IPv6 address its /64, which is what one customer of a network has at
+/// least.
+fn customer(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip => ip,
+    }
+}
+
 fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
     if let Some(count) = counts.get_mut(ip) {
         *count -= 1;
@@ -122,6 +132,21 @@ fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A home has 2^64 addresses of IPv6, and each was counted by itself.
+    #[test]
+    fn the_addresses_of_one_customer_are_counted_together() {
+        let limits = Limits { connections_per_ip_max: 2, ..Limits::default() };
+        let admission = Admission::new(limits);
+        let seat = |ip: &str| admission.seat(ip.parse().ok()).map_err(|code| code.as_str());
+        let seats = [seat("2001:db8::1"), seat("2001:db8::2:3"), seat("192.0.2.1"), seat("::ffff:192.0.2.1")];
+        assert!(seats.iter().all(Result::is_ok));
+        assert_eq!(seat("2001:db8::4").err(), Some("address_limit"));
+        assert_eq!(seat("192.0.2.1").err(), Some("address_limit"));
+        assert!(seat("2001:db8:0:1::1").is_ok());
+        drop(seats);
+        assert!(seat("2001:db8::4").is_ok());
+    }
 
     #[test]
     fn every_bound_is_named_and_seats_are_given_back() {

@@ -53,7 +53,12 @@ impl Worker {
                         return;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Records without content: of what is behind them no event will tell.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !connection.stream.has_more(0, self.buffer.len()) {
+                        return;
+                    }
+                }
                 Err(_) => return self.drop_connection(key),
             }
         }
