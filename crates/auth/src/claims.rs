@@ -136,9 +136,14 @@ impl<'t> Claims<'t> {
         if issued.is_some_and(|issued| issued > now.saturating_add(leeway)) {
             return Err(TokenError::failed("the token's \"iat\" is in the future; are the clocks right?"));
         }
+        let seconds = rules.lifetime_max.as_secs();
         if end.saturating_sub(now) > millis(rules.lifetime_max) {
-            let seconds = rules.lifetime_max.as_secs();
             return Err(TokenError::failed(format!("the token has longer to live than {seconds} s")));
+        }
+        // It would have been refused at first; its revocation may have been forgotten before it was accepted.
+        if issued.is_some_and(|issued| end.saturating_sub(issued) > millis(rules.lifetime_max)) {
+            let text = format!("the token ends more than {seconds} s after its \"iat\"");
+            return Err(TokenError::failed(text));
         }
         if now < end {
             return Ok(Times { issued, end });
