@@ -70,7 +70,12 @@ impl Builder {
     /// Believes `?user=` without a credential. Only for development and closed networks.
     #[must_use]
     pub fn open_user_ids(mut self, open: bool) -> Self {
-        self.authentication.mode = if open { AuthMode::Open } else { AuthMode::Auto };
+        let mode = &mut self.authentication.mode;
+        *mode = match *mode {
+            _ if open => AuthMode::Open,
+            AuthMode::Open => AuthMode::Auto,
+            said => said,
+        };
         self
     }
 
