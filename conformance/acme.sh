@@ -2,10 +2,11 @@
 # Orders a certificate from pebble, the test server of the people who wrote Let's Encrypt, and starts again with the
 # one that was kept.
 #
-#   conformance/acme.sh [target/debug/fanfare]     needs pebble (Debian's package of this name), openssl and curl
+#   conformance/acme.sh [path of fanfare]     builds it without; needs pebble (Debian's package of this name), openssl and curl
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+[ $# -gt 0 ] || cargo build --quiet --locked -p fanfare-server
 fanfare="${1:-${CARGO_TARGET_DIR:-target}/debug/fanfare}"
 for tool in pebble pebble-challtestsrv openssl curl; do
     command -v "$tool" >/dev/null || { echo "acme: $tool is missing" >&2; exit 1; }

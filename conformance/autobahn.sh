@@ -52,8 +52,18 @@ if [ -z "$url" ]; then
         tls_port="$(free_port)"
         "$echo" "127.0.0.1:$tls_port" "$files/tls.crt" "$files/tls.key" &
         pids="$!"
-        printf 'foreground = yes\npid =\ndebug = err\n[tls]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = 127.0.0.1:%s\n\
-CAfile = %s\nverifyChain = yes\ncheckHost = localhost\n' "$port" "$tls_port" "$files/tls.crt" >"$files/stunnel.conf"
+        cat >"$files/stunnel.conf" <<CONF
+foreground = yes
+pid =
+debug = err
+[tls]
+client = yes
+accept = 127.0.0.1:$port
+connect = 127.0.0.1:$tls_port
+CAfile = $files/tls.crt
+verifyChain = yes
+checkHost = localhost
+CONF
         stunnel4 "$files/stunnel.conf" &
         pids="$pids $!"
         python3 conformance/compare.py await "127.0.0.1:$tls_port"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What takes too long for every change: licences, sources and known vulnerabilities of all dependencies.
+# What takes too long for every change: licences, sources and known vulnerabilities of all dependencies, and
+# certificates from a real ACME server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,3 +15,6 @@ fi
 if [ "${1:-}" = "--advisories" ]; then
     "$tool" --locked --workspace check advisories
 fi
+
+scripts/setup.sh nightly
+conformance/acme.sh

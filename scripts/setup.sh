@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh demo    what scripts/demo.sh needs
 #   scripts/setup.sh test    what scripts/test.sh needs
+#   scripts/setup.sh nightly what scripts/nightly.sh needs
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 cd "$(dirname "$0")/.."
@@ -45,6 +46,7 @@ need cargo "install stable Rust, as https://rustup.rs says"
 debian curl curl
 case "${1:-test}" in
     demo) ;;
+    nightly) debian pebble pebble ;;
     test)
         need node "install Node.js 20 or newer"
         need npm "install Node.js 20 or newer"
@@ -52,6 +54,7 @@ case "${1:-test}" in
         cargo fmt --version >/dev/null
         cargo clippy --version >/dev/null
         debian chromium chromium
+        debian stunnel4 stunnel4
         debian /usr/sbin/nginx nginx
         debian /usr/sbin/haproxy haproxy
         [ -d e2e/node_modules ] || rm -f .cache/setup/npm
@@ -60,7 +63,7 @@ case "${1:-test}" in
         once pip e2e/requirements.txt python_packages e2e/requirements.txt
         ;;
     *)
-        echo "usage: scripts/setup.sh [demo|test]" >&2
+        echo "usage: scripts/setup.sh [demo|test|nightly]" >&2
         exit 2
         ;;
 esac

@@ -23,5 +23,6 @@ step "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warn
 step "Rust tests, tidy among them" cargo test --workspace --locked --quiet
 step "browsers and foreign clients" end_to_end
 step "conformance" conformance/autobahn.sh
+step "conformance over TLS" conformance/autobahn.sh --tls
 echo
 echo "all passed in $SECONDS s"

@@ -226,6 +226,22 @@ fn a_subscription_token_that_expires_while_it_is_looked_at_opens_nothing() {
     );
 }
 
+/// The subscription failed for what came along with it, and its grant stayed until the connection ended.
+#[test]
+fn a_grant_whose_subscription_fails_goes_with_it() {
+    check_with(
+        guarded,
+        "open ann
+         ann: subscribe #1 vault:x token=T history=1
+         authority grants allow=subscribe+publish
+         ann> error #1 permission_denied
+         ann: subscribe #2 vault:x
+         ann> error #2 permission_denied
+         ann: publish #3 vault:x 1
+         ann> error #3 permission_denied",
+    );
+}
+
 #[test]
 fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
     check_with(

@@ -115,6 +115,9 @@ impl Shard {
         let granted = self.take_grant(key, topic, verdict);
         if granted.is_ok() {
             self.subscribe(key, id, topic, options);
+            if !self.is_subscribed(key, topic) {
+                self.forget_grant(key, topic);
+            }
         } else if let Err((code, text)) = granted {
             self.fail_with(key, id.as_ref(), code, &text);
         }

@@ -49,24 +49,24 @@ impl Held {
     }
 
     fn answered(&mut self, request: u64, accepted: bool) {
-        if let Some((_, before)) = self.before.take_if(|(awaited, _)| *awaited == request)
-            && !accepted
-        {
-            self.now = before;
+        let Some((_, before)) = self.before.take_if(|(awaited, _)| *awaited == request) else { return };
+        match accepted {
+            true => self.now.retain(|token| before.iter().all(|older| older.id != token.id)),
+            false => self.now = before,
         }
     }
 
     /// If these are no longer accepted, it depends on whether the verdict is there already.
     fn doubt(&mut self, doubted: impl Fn(&Token) -> bool) {
         if self.now.iter().any(doubted) {
-            self.now.extend(self.before.take().into_iter().flat_map(|(_, before)| before));
+            self.now.extend(self.before.iter().flat_map(|(_, before)| before).cloned());
         }
     }
 
-    /// Takes away; true if there was something, and now there is nothing.
+    /// Takes away; true if there was something in force for certain, and now there is nothing.
     fn lose(&mut self, lost: impl Fn(&Token) -> bool) -> bool {
+        let had = !self.now.is_empty() && self.before.is_none();
         self.doubt(&lost);
-        let had = !self.now.is_empty();
         self.now.retain(|token| !lost(token));
         if let Some((_, before)) = &mut self.before {
             before.retain(|token| !lost(token));
