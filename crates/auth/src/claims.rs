@@ -120,6 +120,7 @@ impl<'t> Claims<'t> {
         }
         grant.expires_unix_ms = Some(times.end);
         grant.token_id = self.token_id()?;
+        grant.issued_unix_ms = times.issued;
         Ok(grant)
     }
 
