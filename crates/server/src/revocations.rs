@@ -41,7 +41,8 @@ pub enum Revoked {
 pub struct RevocationSettings {
     /// Where; without a file they are forgotten when the node ends.
     pub file: Option<PathBuf>,
-    /// The longest that a token may have to live: a revocation is remembered for so long.
+    /// The longest that a token may have to live: a revocation is remembered for so long, or for as long as the node's
+    /// verifier takes tokens if that is more.
     pub lifetime_max: Duration,
     /// The most that are remembered. Beyond it: `overloaded`.
     pub entries_max: usize,

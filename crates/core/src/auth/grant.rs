@@ -98,6 +98,11 @@ impl Grant {
         Self { scope, operations, expires_unix_ms: None, token_id: None, issued_unix_ms: None }
     }
 
+    /// Whether it came with a token, and not with the connection's own or by the application's or backend's decision.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token_id.is_some() || self.issued_unix_ms.is_some() || self.expires_unix_ms.is_some()
+    }
+
     /// Whether it allows the operation on all that the topic stands for.
     pub fn allows(&self, operation: Operation, topic: &Topic) -> bool {
         self.operations.has(operation)
