@@ -138,7 +138,9 @@ impl<'t> Claims<'t> {
         }
         if end.saturating_sub(now) > millis(rules.lifetime_max) {
             let seconds = rules.lifetime_max.as_secs();
-            return Err(TokenError::failed(format!("the token has longer to live than {seconds} s")));
+            return Err(TokenError::failed(format!(
+                "the token has longer to live than the {seconds} s that are allowed"
+            )));
         }
         if now < end {
             return Ok(Times { issued, end });
