@@ -139,7 +139,9 @@ impl<'t> Claims<'t> {
         }
         let seconds = rules.lifetime_max.as_secs();
         if end.saturating_sub(now) > millis(rules.lifetime_max) {
-            return Err(TokenError::failed(format!("the token has longer to live than {seconds} s")));
+            return Err(TokenError::failed(format!(
+                "the token has longer to live than the {seconds} s that are allowed"
+            )));
         }
         // It would have been refused at first; its revocation may have been forgotten before it was accepted.
         if issued.is_some_and(|issued| end.saturating_sub(issued) > millis(rules.lifetime_max)) {

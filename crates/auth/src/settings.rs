@@ -87,6 +87,21 @@ pub struct IssuerSettings {
     pub roles_claim: String,
 }
 
+impl IssuerSettings {
+    /// An issuer with these keys whose tokens have no `iss`, any audience, and the user in `sub`.
+    pub fn new(name: &str, keys: KeySettings) -> Self {
+        Self {
+            name: name.to_owned(),
+            issuer: None,
+            audience: Vec::new(),
+            algorithms: Vec::new(),
+            keys,
+            user_claim: "sub".to_owned(),
+            roles_claim: "roles".to_owned(),
+        }
+    }
+}
+
 /// Where an issuer's keys come from.
 pub enum KeySettings {
     /// A secret that both sides know, for HMAC; at least 32 random bytes.

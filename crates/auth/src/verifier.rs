@@ -209,12 +209,15 @@ impl Issuer {
             }
             tried = true;
         }
+        let own = if self.issuer.is_none() { ", whose tokens have no \"iss\"" } else { "" };
         Err(TokenError::failed(if tried {
-            format!("the token's signature does not hold for the keys of issuer \"{name}\"")
+            format!("the token's signature does not hold for the keys of issuer \"{name}\"{own}")
         } else if keys.len() == 0 {
             format!("the keys of issuer \"{name}\" are not there: its key set could not be fetched")
         } else {
-            format!("issuer \"{name}\" has no key of the token's key id and algorithm")
+            let algorithm = token.algorithm.as_str();
+            let named = if token.key_id.is_some() { " of the token's key id" } else { "" };
+            format!("issuer \"{name}\" has no key{named} for {algorithm}")
         }))
     }
 }

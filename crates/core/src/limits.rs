@@ -87,7 +87,7 @@ pub struct RateLimits {
     pub interval_ms: u32,
     /// What happens to who exceeds one of them.
     pub excess: Excess,
-    /// Messages refused in a row after which the connection is closed 4008, errors or not.
+    /// By how many the messages refused may outnumber those that were not. Beyond it: close 4008, errors or not.
     pub refusals_max: u32,
     /// What each operation counts for.
     pub costs: Costs,
