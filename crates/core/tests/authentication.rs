@@ -1,5 +1,6 @@
 //! Who is there: first messages, newer tokens, the end of a token, and its revocation.
 
+use fanfare_core::auth::Access;
 use fanfare_testkit::{Bench, Setup, check_with};
 
 fn tokens(setup: &mut Setup) {
@@ -223,6 +224,31 @@ fn revoking_a_user_ends_what_was_issued_before() {
          none> disconnect 4001
          none> CLOSE 4001
          none> GONE",
+    );
+}
+
+/// They are tokens of the user's too, even if the connection has a newer one.
+#[test]
+fn revoking_a_user_takes_the_older_tokens_of_subscriptions_back() {
+    check_with(
+        |setup| {
+            tokens(setup);
+            setup.namespace("vault", |n| n.rules.subscribe = Access::Token);
+        },
+        "open ann issued=3000
+         ann: subscribe #1 vault:x token=T
+         authority grants token=one issued=1000
+         ann> subscribed #1 vault:x A.0 replayed=0
+         ann: subscribe #2 vault:y token=T
+         authority grants issued=2000
+         ann> subscribed #2 vault:y B.0 replayed=0
+         hold
+         ann: subscribe #3 vault:z token=T
+         revoke user=ann before=2000
+         authority grants issued=1999
+         release
+         ann> unsubscribed vault:x token_revoked
+         ann> error #3 token_revoked",
     );
 }
 
