@@ -14,7 +14,7 @@ pub struct Limits {
     pub subscriptions_per_connection_max: usize,
     /// The most connections of one user on a node. Beyond it: HTTP 429 `user_limit`.
     pub connections_per_user_max: u32,
-    /// The most connections from one address. Beyond it: HTTP 429 `address_limit`.
+    /// The most connections from one address; of IPv6, from one /64. Beyond it: HTTP 429 `address_limit`.
     pub connections_per_ip_max: u32,
     /// Whether the bound per address holds for loopback peers too: normally they are the proxy on this host.
     pub limit_loopback: bool,
