@@ -87,6 +87,21 @@ pub struct IssuerSettings {
     pub roles_claim: String,
 }
 
+impl IssuerSettings {
+    /// An issuer with these keys whose tokens have no `iss`, any audience, and the user in `sub`.
+    pub fn new(name: &str, keys: KeySettings) -> Self {
+        Self {
+            name: name.to_owned(),
+            issuer: None,
+            audience: Vec::new(),
+            algorithms: Vec::new(),
+            keys,
+            user_claim: "sub".to_owned(),
+            roles_claim: "roles".to_owned(),
+        }
+    }
+}
+
 /// Where an issuer's keys come from.
 pub enum KeySettings {
     /// A secret that both sides know, for HMAC; at least 32 random bytes.
@@ -106,8 +121,9 @@ pub enum KeySettings {
 pub struct TokenRules {
     /// How far the clocks may be apart; at most 30 s.
     pub leeway: Duration,
-    /// The longest that a token may have to live. One is accepted until `leeway` after its end, so a revocation is
-    /// remembered for both together.
+    /// The longest that a token may have to live, from now and from its `iat`. One is accepted until `leeway` after its
+    /// end, so a revocation is remembered for both together. Without `iat` a token that is refused for its length becomes
+    /// good as its end comes nearer, and a revocation from before may be forgotten by then.
     pub lifetime_max: Duration,
     /// The largest token, in bytes.
     pub bytes_max: usize,

@@ -84,6 +84,11 @@ impl Verifier {
         Ok(Self { inner: Arc::new(Inner { issuers, rules }) })
     }
 
+    /// What holds for every token.
+    pub fn rules(&self) -> &TokenRules {
+        &self.inner.rules
+    }
+
     /// Fetches the key sets of all issuers that have an address, now and every 30 s, for as long as it is polled. It
     /// ends at once if there is none. Where a fetch fails, that is logged, and the keys fetched last are good for an hour.
     pub async fn keep_fresh(&self) {
@@ -204,12 +209,15 @@ impl Issuer {
             }
             tried = true;
         }
+        let own = if self.issuer.is_none() { ", whose tokens have no \"iss\"" } else { "" };
         Err(TokenError::failed(if tried {
-            format!("the token's signature does not hold for the keys of issuer \"{name}\"")
+            format!("the token's signature does not hold for the keys of issuer \"{name}\"{own}")
         } else if keys.len() == 0 {
             format!("the keys of issuer \"{name}\" are not there: its key set could not be fetched")
         } else {
-            format!("issuer \"{name}\" has no key of the token's key id and algorithm")
+            let algorithm = token.algorithm.as_str();
+            let named = if token.key_id.is_some() { " of the token's key id" } else { "" };
+            format!("issuer \"{name}\" has no key{named} for {algorithm}")
         }))
     }
 }

@@ -301,6 +301,28 @@ fn a_revoked_subscription_token_ends_its_subscription_only() {
     );
 }
 
+/// They are tokens of the user's too, even if the connection has a newer one.
+#[test]
+fn revoking_a_user_takes_the_older_tokens_of_subscriptions_back() {
+    check_with(
+        guarded,
+        "open ann issued=3000
+         ann: subscribe #1 vault:x token=T
+         authority grants token=one issued=1000
+         ann> subscribed #1 vault:x A.0 replayed=0
+         ann: subscribe #2 vault:y token=T
+         authority grants issued=2000
+         ann> subscribed #2 vault:y B.0 replayed=0
+         hold
+         ann: subscribe #3 vault:z token=T
+         revoke user=ann before=2000
+         authority grants issued=1999
+         release
+         ann> unsubscribed vault:x token_revoked
+         ann> error #3 token_revoked",
+    );
+}
+
 /// The broker's page came after the revocation that its reader had not been told of when it asked, with messages that
 /// were published after it.
 #[test]

@@ -138,3 +138,18 @@ fn what_costs_nothing_makes_up_for_nothing() {
          ann> GONE",
     );
 }
+
+/// A flood was served ten times a second all the same, and each time what had been refused was forgotten: fifty
+/// connections kept a core busy for as long as they liked.
+#[test]
+fn who_floods_and_is_served_now_and_then_is_sent_away_too() {
+    let mut script = "open ann\n".to_owned();
+    script.push_str("ann: ping\nann> pong\n".repeat(20).as_str());
+    // In each round one is served and two are not.
+    for _ in 0..3 {
+        script.push_str("wait 100\nann: ping\nann> pong\n");
+        script.push_str("ann: ping\nann> error rate_limited after=100\n".repeat(2).as_str());
+    }
+    script.push_str("ann> disconnect 4008 reconnect=0\nann> CLOSE 4008\nann> GONE\n");
+    check_with(slow, &script);
+}

@@ -5,13 +5,15 @@
 pub(crate) mod users;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_core::limits::Limits;
 use fanfare_protocol::ErrorCode;
 use foldhash::HashMap;
 use tokio::sync::Notify;
+
+use crate::network::AddressKey;
 
 /// The counts of a node.
 pub(crate) struct Admission {
@@ -27,13 +29,13 @@ pub(crate) struct Admission {
 #[derive(Default)]
 struct Counts {
     total: u32,
-    by_ip: HashMap<IpAddr, u32>,
+    by_ip: HashMap<AddressKey, u32>,
 }
 
 /// A connection's place in the counts, given back when it is dropped.
 pub(crate) struct Seat {
     admission: Arc<Admission>,
-    ip: Option<IpAddr>,
+    ip: Option<AddressKey>,
 }
 
 impl Admission {
@@ -54,7 +56,7 @@ impl Admission {
     pub(crate) fn seat(self: &Arc<Self>, ip: Option<IpAddr>) -> Result<Seat, ErrorCode> {
         // All clients behind a proxy on this host share its address; the proxy's own limits are theirs.
         let ip = ip.filter(|ip| self.limits.limit_loopback || !ip.to_canonical().is_loopback());
-        let ip = ip.map(customer);
+        let ip = ip.map(AddressKey::of);
         let mut counts = self.counts();
         if counts.total >= self.limits.connections_max {
             return Err(ErrorCode::NodeFull);
@@ -111,16 +113,7 @@ impl Drop for Seat {
     }
 }
 
-/// What stands for an address in the counts: of an IPv6 address its /64, which is what one customer of a network has at
-/// least.
-fn customer(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        ip => ip,
-    }
-}
-
-fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
+fn give_back(counts: &mut HashMap<AddressKey, u32>, ip: &AddressKey) {
     if let Some(count) = counts.get_mut(ip) {
         *count -= 1;
         if *count == 0 {
@@ -132,21 +125,6 @@ fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A home has 2^64 addresses of IPv6, and each was counted by itself.
-    #[test]
-    fn the_addresses_of_one_customer_are_counted_together() {
-        let limits = Limits { connections_per_ip_max: 2, ..Limits::default() };
-        let admission = Admission::new(limits);
-        let seat = |ip: &str| admission.seat(ip.parse().ok()).map_err(|code| code.as_str());
-        let seats = [seat("2001:db8::1"), seat("2001:db8::2:3"), seat("192.0.2.1"), seat("::ffff:192.0.2.1")];
-        assert!(seats.iter().all(Result::is_ok));
-        assert_eq!(seat("2001:db8::4").err(), Some("address_limit"));
-        assert_eq!(seat("192.0.2.1").err(), Some("address_limit"));
-        assert!(seat("2001:db8:0:1::1").is_ok());
-        drop(seats);
-        assert!(seat("2001:db8::4").is_ok());
-    }
 
     #[test]
     fn every_bound_is_named_and_seats_are_given_back() {
@@ -163,5 +141,19 @@ mod tests {
         drop(first);
         assert_eq!(refused(ip(1)), None);
         assert_eq!(admission.total(), 3);
+    }
+
+    /// Whoever has one IPv6 address has all of its /64.
+    #[test]
+    fn addresses_of_one_customer_count_together() {
+        let admission = Admission::new(Limits { connections_per_ip_max: 1, ..Limits::default() });
+        let seat = |address: &str| admission.seat(Some(address.parse().unwrap()));
+        let first = seat("2001:db8:0:1::1").ok();
+        assert_eq!(seat("2001:db8:0:1:ffff::2").err(), Some(ErrorCode::AddressLimit));
+        let _other = seat("2001:db8:0:2::1").ok().unwrap();
+        let _mapped = seat("::ffff:192.0.2.1").ok().unwrap();
+        assert_eq!(seat("192.0.2.1").err(), Some(ErrorCode::AddressLimit));
+        drop(first);
+        assert!(seat("2001:db8:0:1:ffff::2").is_ok());
     }
 }

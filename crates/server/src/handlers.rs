@@ -9,7 +9,7 @@ use std::time::Duration;
 pub use fanfare_core::auth::{Grant, Identity, Operation, Operations, Scope, Standing};
 use fanfare_core::ports::application::{Answer, Application, Call, CallTarget, Peer};
 use fanfare_core::ports::broker::{Delivery, Inboxes};
-use fanfare_protocol::command::Topic;
+pub use fanfare_protocol::command::Topic;
 use fanfare_protocol::{ErrorCode, Payload};
 use foldhash::HashMap;
 use http::request;

@@ -41,6 +41,9 @@ mod traffic;
 mod upgraded;
 mod worker;
 
+/// Tokens of others: whose are taken, and what they have to say.
+pub use fanfare_auth as auth;
+
 pub use handle::Fanfare;
 pub use node::{Builder, Node};
 

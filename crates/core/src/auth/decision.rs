@@ -23,8 +23,10 @@ pub enum Needs {
     Membership,
     /// One of the rule's roles.
     Role,
-    /// A token that names the channel.
+    /// A token that names the channel, as the rule says.
     Token,
+    /// A token that names the channel, because its name makes it private.
+    Private,
     /// To be one of the users that the name is for, or a token.
     Named,
     /// To be the backend.
@@ -39,15 +41,23 @@ impl Denial {
 
     /// The rule, for people. It names no secret and nothing that the client did not say.
     pub fn text(self) -> String {
+        let operation = self.operation.as_str();
         let needs = match self.needs {
-            Needs::User => "a user who is authenticated",
-            Needs::Membership => "a subscription to the channel",
-            Needs::Role => "a role that the connection does not have",
-            Needs::Token => "a token that names the channel",
-            Needs::Named => "to be one of the users in the channel's name, or a token that names the channel",
-            Needs::Backend => "to be the backend",
+            Needs::User => "asks for a user who is authenticated",
+            Needs::Membership => "asks for a subscription to the channel",
+            Needs::Role => "asks for a role that the connection does not have",
+            Needs::Token => "asks for a token that names the channel",
+            Needs::Backend => "admits the backend only",
+            Needs::Private => {
+                return format!("\"{operation}\" takes a token that names this private channel");
+            }
+            Needs::Named => {
+                return format!(
+                    "\"{operation}\" is for the users in the channel's name, and for a token that names the channel"
+                );
+            }
         };
-        format!("the namespace's rule for \"{}\" asks for {needs}", self.operation.as_str())
+        format!("the namespace's rule for \"{operation}\" {needs}")
     }
 }
 
@@ -81,7 +91,7 @@ pub fn decide(
             return denied(Needs::Named);
         }
         if rules.privacy.is_private(channel.as_str()) {
-            return denied(Needs::Token);
+            return denied(Needs::Private);
         }
     }
     let (admitted, needs) = match rule {

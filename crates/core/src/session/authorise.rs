@@ -167,8 +167,11 @@ impl Shard {
             }
             Err(refusal) => return Err(refusal),
         };
-        let standing = Standing { token_id: grant.token_id.clone(), ..Standing::default() };
-        if grant.token_id.is_some() && self.authority.is_revoked(None, &standing) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return Ok(()) };
+        let user = session.opening.identity.user.as_ref();
+        let (token_id, issued_unix_ms) = (grant.token_id.clone(), grant.issued_unix_ms);
+        let standing = Standing { token_id, issued_unix_ms, ..Standing::default() };
+        if grant.has_token() && self.authority.is_revoked(user, &standing) {
             return Err((ErrorCode::TokenRevoked, ErrorCode::TokenRevoked.text().to_owned()));
         }
         if self.has_expired(grant.expires_unix_ms) {

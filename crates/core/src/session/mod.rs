@@ -151,7 +151,7 @@ pub struct Session {
     pub(crate) warning_ms: u32,
     /// What it has asked for lately.
     pub(crate) meter: Meter,
-    /// Messages refused as too many since the last one that was not.
+    /// By how many the messages refused as too many outnumber those that were taken.
     pub(crate) refused: u32,
     pub(crate) subscriptions: SmallVec<[Subscription; 1]>,
     pub(crate) outbox: Outbox,

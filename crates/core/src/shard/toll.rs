@@ -43,7 +43,11 @@ impl Shard {
         let place = session.opening.identity.place.as_deref();
         let by_user = || place.map_or(Ok(()), |place| place.spend(cost));
         let spent = session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user);
-        session.refused = if spent.is_ok() { 0 } else { session.refused.saturating_add(1) };
+        session.refused = match spent {
+            // Who floods is served now and then all the same, and must not begin anew each time.
+            Ok(()) => session.refused.saturating_sub(1),
+            Err(_) => session.refused.saturating_add(1),
+        };
         spent
     }
 

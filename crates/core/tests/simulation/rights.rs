@@ -152,7 +152,7 @@ impl Permits {
     pub(crate) fn doubt(&mut self, revocation: &Revocation) {
         for (actor, rights) in self.0.iter_mut().enumerate() {
             rights.own.doubt(|token| revocation.meets(actor, token));
-            rights.given.values_mut().for_each(|held| held.doubt(|token| revocation.names(token)));
+            rights.given.values_mut().for_each(|held| held.doubt(|token| revocation.meets(actor, token)));
         }
     }
 
@@ -160,7 +160,7 @@ impl Permits {
     pub(crate) fn revoke(&mut self, revocation: &Revocation) {
         for (actor, rights) in self.0.iter_mut().enumerate() {
             let ended = rights.own.lose(|token| revocation.meets(actor, token));
-            rights.given.values_mut().for_each(|held| _ = held.lose(|token| revocation.names(token)));
+            rights.given.values_mut().for_each(|held| _ = held.lose(|token| revocation.meets(actor, token)));
             if ended {
                 rights.given.clear();
             }
@@ -194,7 +194,7 @@ pub(crate) enum Revocation {
 }
 
 impl Revocation {
-    /// Whether it is meant for a connection's token.
+    /// Whether it is meant for a token of the actor's, be it for the connection or for a subscription.
     pub(crate) fn meets(&self, actor: usize, token: &Token) -> bool {
         match self {
             Revocation::Token(id) => token.id == *id,
@@ -202,10 +202,5 @@ impl Revocation {
                 *user == actor && token.issued_unix_ms < *before_unix_ms
             }
         }
-    }
-
-    /// Whether it is meant for a subscription's token, of which the user's revocation takes no note.
-    pub(crate) fn names(&self, token: &Token) -> bool {
-        matches!(self, Revocation::Token(id) if token.id == *id)
     }
 }

@@ -270,7 +270,7 @@ fn errors(visit: Visit<'_>) {
         visit("errors", code.as_str(), &Event::Error(error));
     }
     let one = number("1");
-    let text = "the namespace's rule for \"subscribe\" asks for a token that names the channel".into();
+    let text = "\"subscribe\" takes a token that names this private channel".into();
     let error = ErrorEvent { id: Some(&one), code: ErrorCode::PermissionDenied, text, retry_after_ms: None };
     visit("errors", "permission_denied, naming the rule", &Event::Error(error));
     let text = "the message is not valid JSON: expected value at line 1 column 1".into();

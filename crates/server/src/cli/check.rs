@@ -7,6 +7,7 @@ use fanfare_auth::Verifier;
 use super::config_args::ConfigArgs;
 use super::{Failure, Program, print};
 use crate::config::Config;
+use crate::tls::Tls;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -29,5 +30,9 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     let config = &loaded.config;
     let issuers = config.configured_issuers().map_err(Failure::Text)?;
     Verifier::new(issuers, config.token_rules()).map_err(Failure::Text)?;
+    if let Some((cert, key)) = config.tls.files() {
+        Tls::from_files(cert, key, config.tls.min_version)
+            .map_err(|error| Failure::Text(error.to_string()))?;
+    }
     print(&config.render())
 }

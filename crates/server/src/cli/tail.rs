@@ -4,7 +4,8 @@ mod line;
 
 use std::io::Write as _;
 
-use fanfare_client::{Client, Event, Options, State, SubscribeOptions, Subscription, Token};
+use fanfare_client::{Client, Error, Event, Options, State, SubscribeOptions, Subscription, Token};
+use fanfare_protocol::ErrorCode;
 use futures_util::StreamExt as _;
 use futures_util::stream::select_all;
 
@@ -89,7 +90,10 @@ async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
 }
 
 async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Failure> {
-    let refused = |topic: &str, error| Failure::Text(format!("{topic}: {error}"));
+    let refused = |topic: &str, error: Error| {
+        let advice = advice(args, &error);
+        Failure::Text(format!("{topic}: {error}{advice}"))
+    };
     let token = args.subscription_token.as_deref().map(Token::fixed);
     let plain = SubscribeOptions { token, ..SubscribeOptions::default() };
     let options = SubscribeOptions { history: args.history, ..plain.clone() };
@@ -103,6 +107,15 @@ async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Fa
         subscriptions.push(subscription.map_err(|error| refused(pattern, error))?);
     }
     Ok(subscriptions)
+}
+
+/// What else to say where a connection without a token is refused.
+fn advice(args: &Args, error: &Error) -> &'static str {
+    if args.token.is_none() && error.code() == Some(ErrorCode::AuthenticationRequired) {
+        "; give a token as FANFARE_TOKEN, such as `fanfare token --user NAME` prints on the server's host"
+    } else {
+        ""
+    }
 }
 
 /// Says on standard error what is no content of the channel.

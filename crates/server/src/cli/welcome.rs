@@ -30,7 +30,11 @@ impl Welcome<'_> {
         }
         let Some(near) = self.addresses.first().copied().map(reachable) else { return out };
         if self.setup.config.demo {
-            let _ = writeln!(out, "\nDemo page   http://{near}/");
+            let token = match self.setup.config.auth_mode() {
+                AuthMode::Required | AuthMode::Auto => "?token=TOKEN",
+                AuthMode::Optional | AuthMode::Open => "",
+            };
+            let _ = writeln!(out, "\nDemo page   http://{near}/{token}");
         }
         let key = match &self.setup.key_file {
             None => {

@@ -3,6 +3,7 @@ import { Channel } from "./channel.js";
 import { Conversation } from "./conversation.js";
 
 const CUT_MS = 5_000;
+const WANTS_A_TOKEN = ["authentication_required", "authentication_failed", "token_expired", "token_revoked"];
 
 const element = (id) => document.getElementById(id);
 const remembered = (key) => sessionStorage.getItem(`fanfare.${key}`) ?? localStorage.getItem(`fanfare.${key}`);
@@ -70,7 +71,8 @@ function enter(name, chosen) {
   element("state").hidden = false;
   element("room-title").hidden = false;
   element("room-title").textContent = room;
-  element("another").href = `./?room=${encodeURIComponent(room)}`;
+  // A tab of its own gets the token again: what this one remembers is not given to it.
+  element("another").href = `./?${new URLSearchParams(token ? { room, token } : { room })}`;
   element("fact-channel").textContent = `demo:${room}`;
   element("fact-curl").textContent = curl();
   title();
@@ -112,9 +114,9 @@ function connect() {
 
 function problem({ code, text }) {
   conversation.note(`${text} (${code})`, "problem");
-  if (code === "authentication_required") {
-    const made = "fanfare token --user NAME";
-    conversation.note(`This server takes a token, such as “${made}” makes: open the page as /?token=TOKEN`, "problem");
+  if (WANTS_A_TOKEN.includes(code)) {
+    conversation.note("This server takes a token, such as “fanfare token --user NAME” makes.", "problem");
+    conversation.note("Open the page with it: /?token=TOKEN", "problem");
   }
 }
 
