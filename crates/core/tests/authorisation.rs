@@ -253,61 +253,6 @@ fn a_subscription_that_is_not_decided_yet_takes_no_newer_token() {
     );
 }
 
-/// Who was refused the list of members could write one from the events.
-#[test]
-fn who_may_not_see_presence_hears_nothing_of_it() {
-    check_with(
-        |setup| {
-            guarded(setup);
-            setup.namespace("club", |n| {
-                n.rules.presence = roles(&["admin"]);
-                n.join_leave = true;
-            });
-        },
-        "open ann
-         open adm roles=admin
-         ann: subscribe club:x
-         ann> subscribed club:x A.0 replayed=0
-         adm: subscribe club:x
-         adm> subscribed club:x A.0 replayed=0
-         open bob
-         bob: subscribe club:x
-         adm> joined club:x bob*1
-         bob> subscribed club:x A.0 replayed=0
-         adm: auth #1 T
-         authority says adm
-         adm> authenticated #1 adm
-         bob: unsubscribe club:x
-         bob> unsubscribed club:x",
-    );
-}
-
-/// The last value went to everyone who subscribed, and the rule for history was not asked.
-#[test]
-fn what_is_replayed_unasked_is_history_too() {
-    check_with(
-        |setup| {
-            setup.namespace("price", |n| {
-                n.rules.history = roles(&["admin"]);
-                n.replay_on_subscribe = 1;
-            });
-        },
-        "api publish price:x 1
-         api> published A.1
-         open ann
-         ann: subscribe #1 price:x
-         ann> subscribed #1 price:x A.1 replayed=0
-         open adm roles=admin
-         adm: subscribe #1 price:x
-         adm> subscribed #1 price:x A.1 replayed=1
-         adm> message price:x A.1 1
-         open bob
-         api subscribe users=bob price:x
-         bob> subscribed price:x A.1 replayed=1
-         bob> message price:x A.1 1",
-    );
-}
-
 #[test]
 fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
     check_with(

@@ -28,9 +28,9 @@ pub struct Rules {
     pub subscribe: Access,
     /// Who may publish.
     pub publish: Access,
-    /// Who may see history, also along with a subscription, and recover.
+    /// Who may see history, also along with a subscription, asked for or not, and recover.
     pub history: Access,
-    /// Who may see presence.
+    /// Who may see presence, and hears of who comes and goes.
     pub presence: Access,
     /// Which names are private, whatever the rules say.
     pub privacy: Privacy,

@@ -121,7 +121,7 @@ impl Shard {
             }),
             Topic::Pattern(pattern) => Request::Listen(self.id, pattern.clone()),
         };
-        let joining = Joining { channel, filter: options.filter, recovery_refused };
+        let joining = Joining { channel, filter: options.filter, recovery_refused, by_backend };
         let ticket = self.ask(key, id, Question::Subscribe(joining));
         let state = SubscriptionState::Asked(ticket.0 as u32);
         self.begin_subscription(key, Subscription { channel, state });
@@ -144,7 +144,7 @@ impl Shard {
         asked: Joining,
         reply: Reply,
     ) {
-        let Joining { channel, filter, recovery_refused } = asked;
+        let Joining { channel, filter, recovery_refused, by_backend } = asked;
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let asked = SubscriptionState::Asked(ticket);
         let Some(index) = session.subscriptions.iter().position(|s| s.state == asked) else {
@@ -164,6 +164,9 @@ impl Shard {
                 }
                 if recovery_refused {
                     outcome.recovered = Some(false);
+                }
+                if !by_backend {
+                    self.withhold(key, &topic, &mut outcome);
                 }
                 Some(*outcome)
             }
@@ -194,6 +197,20 @@ impl Shard {
         );
         if let Some(outcome) = outcome {
             self.replay(key, outcome);
+        }
+    }
+
+    /// Takes out what the session may not see any more: what it asked by may have been replaced, or have ended, while the
+    /// answer was under way.
+    fn withhold(&self, key: SessionKey, topic: &Topic, outcome: &mut broker::Subscribed) {
+        let Some(namespace) = self.settings.namespaces.get(topic.namespace()) else { return };
+        let may = |operation| self.allowed_as(key, &namespace.rules, operation, topic, true).is_ok();
+        if !outcome.replay.is_empty() && !may(Operation::History) {
+            outcome.replay = Vec::new();
+            outcome.recovered = outcome.recovered.map(|_| false);
+        }
+        if outcome.presence.is_some() && !may(Operation::Presence) {
+            outcome.presence = None;
         }
     }
 

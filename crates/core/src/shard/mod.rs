@@ -129,6 +129,8 @@ pub(crate) struct Joining {
     pub(crate) filter: Option<Box<Filter>>,
     /// Whether a recovery was asked for that the rules do not allow.
     pub(crate) recovery_refused: bool,
+    /// Whether the backend asked, to whom no rule applies.
+    pub(crate) by_backend: bool,
 }
 
 impl Shard {

@@ -151,9 +151,10 @@ mod tests {
         folders.watch(&files);
         let log = folder.join("a.log");
         let noise = async {
+            let mut often = tokio::time::interval(SETTLED / 5);
             for _ in 0..200 {
+                often.tick().await;
                 std::fs::write(&log, "line").unwrap();
-                tokio::time::sleep(SETTLED / 5).await;
             }
         };
         let noticed = tokio::select! {
