@@ -120,6 +120,7 @@ impl<'t> Claims<'t> {
         }
         grant.expires_unix_ms = Some(times.end);
         grant.token_id = self.token_id()?;
+        grant.issued_unix_ms = times.issued;
         Ok(grant)
     }
 
@@ -136,11 +137,16 @@ impl<'t> Claims<'t> {
         if issued.is_some_and(|issued| issued > now.saturating_add(leeway)) {
             return Err(TokenError::failed("the token's \"iat\" is in the future; are the clocks right?"));
         }
+        let seconds = rules.lifetime_max.as_secs();
         if end.saturating_sub(now) > millis(rules.lifetime_max) {
-            let seconds = rules.lifetime_max.as_secs();
             return Err(TokenError::failed(format!(
                 "the token has longer to live than the {seconds} s that are allowed"
             )));
+        }
+        // It would have been refused at first; its revocation may have been forgotten before it was accepted.
+        if issued.is_some_and(|issued| end.saturating_sub(issued) > millis(rules.lifetime_max)) {
+            let text = format!("the token ends more than {seconds} s after its \"iat\"");
+            return Err(TokenError::failed(text));
         }
         if now < end {
             return Ok(Times { issued, end });

@@ -121,8 +121,9 @@ pub enum KeySettings {
 pub struct TokenRules {
     /// How far the clocks may be apart; at most 30 s.
     pub leeway: Duration,
-    /// The longest that a token may have to live. One is accepted until `leeway` after its end, so a revocation is
-    /// remembered for both together.
+    /// The longest that a token may have to live, from now and from its `iat`. One is accepted until `leeway` after its
+    /// end, so a revocation is remembered for both together. Without `iat` a token that is refused for its length becomes
+    /// good as its end comes nearer, and a revocation from before may be forgotten by then.
     pub lifetime_max: Duration,
     /// The largest token, in bytes.
     pub bytes_max: usize,

@@ -84,6 +84,11 @@ impl Verifier {
         Ok(Self { inner: Arc::new(Inner { issuers, rules }) })
     }
 
+    /// What holds for every token.
+    pub fn rules(&self) -> &TokenRules {
+        &self.inner.rules
+    }
+
     /// Fetches the key sets of all issuers that have an address, now and every 30 s, for as long as it is polled. It
     /// ends at once if there is none. Where a fetch fails, that is logged, and the keys fetched last are good for an hour.
     pub async fn keep_fresh(&self) {

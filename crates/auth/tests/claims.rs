@@ -148,12 +148,14 @@ async fn a_subscription_s_token_grants_what_it_names_until_it_ends() {
     let subscribe = async |claims: Value, topic: &Topic, user: Option<&UserId>| {
         verifier.subscription(&token(&claims.to_string()), topic, user, NOW * 1000).await
     };
-    let claims = json!({"exp": NOW + 60, "sub": "ann", "channel": "news:today", "jti": "s-1"});
+    let claims = json!({"exp": NOW + 60, "sub": "ann", "channel": "news:today", "jti": "s-1", "iat": NOW});
     let grant = subscribe(claims, &news, Some(&ann)).await.unwrap();
     let scope = Scope::Channel(channel("news:today"));
     let expires_unix_ms = Some((NOW + 60) * 1000);
     let token_id = Some("s-1".into());
-    assert_eq!(grant, Grant { scope, operations: Operations::READ, expires_unix_ms, token_id });
+    let issued_unix_ms = Some(NOW * 1000);
+    let operations = Operations::READ;
+    assert_eq!(grant, Grant { scope, operations, expires_unix_ms, token_id, issued_unix_ms });
     let anonymous = json!({"exp": NOW + 60, "pattern": "news:*", "allow": ["subscribe", "publish"]});
     let grant = subscribe(anonymous.clone(), &news, None).await.unwrap();
     assert!(grant.allows(Operation::Publish, &news) && !grant.allows(Operation::History, &news));

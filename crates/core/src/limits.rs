@@ -14,7 +14,7 @@ pub struct Limits {
     pub subscriptions_per_connection_max: usize,
     /// The most connections of one user on a node. Beyond it: HTTP 429 `user_limit`.
     pub connections_per_user_max: u32,
-    /// The most connections from one address. Beyond it: HTTP 429 `address_limit`.
+    /// The most connections from one address; an IPv6 address counts as its /64. Beyond it: HTTP 429 `address_limit`.
     pub connections_per_ip_max: u32,
     /// Whether the bound per address holds for loopback peers too: normally they are the proxy on this host.
     pub limit_loopback: bool,
@@ -87,7 +87,7 @@ pub struct RateLimits {
     pub interval_ms: u32,
     /// What happens to who exceeds one of them.
     pub excess: Excess,
-    /// Messages refused in a row after which the connection is closed 4008, errors or not.
+    /// By how many the messages refused may outnumber those that were not. Beyond it: close 4008, errors or not.
     pub refusals_max: u32,
     /// What each operation counts for.
     pub costs: Costs,

@@ -14,8 +14,6 @@ pub(crate) struct Meter {
     full_ns: u64,
     /// Boxed because hardly any server has these bounds.
     other: Option<Box<Other>>,
-    /// Messages refused since the last one that was not.
-    refused: u32,
 }
 
 /// What there is to know for the fixed window and the shortest interval.
@@ -25,7 +23,7 @@ struct Other {
     next_ns: u64,
     window_began_ms: u64,
     /// Thousandths of a message spent in that window.
-    window_spent: u32,
+    window_spent: u64,
 }
 
 /// A message that is too much for now.
@@ -45,23 +43,13 @@ impl Meter {
         now_ms: u64,
         further: impl FnOnce() -> Result<(), u32>,
     ) -> Result<(), TooMuch> {
-        let took = self.would_take(limits, cost, now_ms).and_then(|taken| {
-            further().map_err(|retry_after_ms| TooMuch { retry_after_ms })?;
-            Ok(taken)
-        });
-        match took {
-            Ok((full_ns, other)) => {
-                (self.full_ns, self.refused) = (full_ns, 0);
-                if let Some(other) = other {
-                    **self.other.get_or_insert_default() = other;
-                }
-                Ok(())
-            }
-            Err(too_much) => {
-                self.refused = self.refused.saturating_add(1);
-                Err(too_much)
-            }
+        let (full_ns, other) = self.would_take(limits, cost, now_ms)?;
+        further().map_err(|retry_after_ms| TooMuch { retry_after_ms })?;
+        self.full_ns = full_ns;
+        if let Some(other) = other {
+            **self.other.get_or_insert_default() = other;
         }
+        Ok(())
     }
 
     fn would_take(
@@ -79,11 +67,6 @@ impl Meter {
         other.take_of_interval(limits, cost, now_ms)?;
         Ok((full_ns, Some(other)))
     }
-
-    /// Messages refused since the last one that was not.
-    pub(crate) fn refused(&self) -> u32 {
-        self.refused
-    }
 }
 
 impl Other {
@@ -96,11 +79,11 @@ impl Other {
             (self.window_began_ms, self.window_spent) = (now_ms, 0);
         }
         let allowed = u64::from(limits.window_messages) * THOUSANDTHS;
-        let spent = u64::from(self.window_spent) + u64::from(cost);
+        let spent = self.window_spent + u64::from(cost);
         if spent > allowed && self.window_spent > 0 {
             return Err(too_much((self.window_began_ms + window_ms - now_ms) * NS_PER_MS));
         }
-        self.window_spent = u32::try_from(spent).unwrap_or(u32::MAX);
+        self.window_spent = spent;
         Ok(())
     }
 
@@ -109,8 +92,8 @@ impl Other {
         if now_ns < self.next_ns {
             return Err(too_much(self.next_ns - now_ns));
         }
-        let pause_ns = u64::from(limits.interval_ms) * NS_PER_MS / THOUSANDTHS * u64::from(cost);
-        self.next_ns = now_ns + pause_ns;
+        let thousandth_ns = u64::from(limits.interval_ms) * NS_PER_MS / THOUSANDTHS;
+        self.next_ns = now_ns.saturating_add(thousandth_ns.saturating_mul(u64::from(cost)));
         Ok(())
     }
 }
@@ -155,7 +138,6 @@ mod tests {
         assert_eq!(spend(&mut meter, &limits, 100, 5_000), Err(10), "a cheap one has to wait less");
         assert_eq!(spend(&mut meter, &limits, 1_000, 5_099), Err(1));
         assert_eq!(spend(&mut meter, &limits, 1_000, 5_100), Ok(()), "who waits as long as told is served");
-        assert_eq!(meter.refused(), 0);
         let served = (5_101..15_101).filter(|now| spend(&mut meter, &limits, 1_000, *now).is_ok()).count();
         assert_eq!(served, 100);
     }
@@ -201,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_spends_nothing_and_is_counted() {
+    fn what_is_refused_spends_nothing() {
         let limits = only(|limits| {
             limits.connection = Rate { per_second: 1, burst: 2 };
             limits.window_messages = 100;
@@ -210,10 +192,21 @@ mod tests {
         for _ in 0..3 {
             assert!(meter.spend(&limits, 1_000, 0, || Err(1)).is_err());
         }
-        assert_eq!(meter.refused(), 3);
         assert_eq!(spend(&mut meter, &limits, 1_000, 0), Ok(()));
         assert_eq!(spend(&mut meter, &limits, 1_000, 0), Ok(()));
         assert!(spend(&mut meter, &limits, 1_000, 0).is_err());
+    }
+
+    /// What had been spent was counted in 32 bits, and a larger window never ended.
+    #[test]
+    fn bounds_hold_up_to_the_largest() {
+        let limits = only(|limits| limits.window_messages = 5_000_000);
+        let mut meter = Meter::default();
+        assert_eq!(spend(&mut meter, &limits, u32::MAX, 0), Ok(()));
+        assert_eq!(spend(&mut meter, &limits, u32::MAX, 0), Err(60_000));
+        let limits = only(|limits| limits.interval_ms = u32::MAX);
+        assert_eq!(spend(&mut meter, &limits, u32::MAX, 0), Ok(()));
+        assert_eq!(spend(&mut meter, &limits, 1, 1), Err(u32::MAX));
     }
 
     #[test]

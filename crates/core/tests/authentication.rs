@@ -1,6 +1,6 @@
 //! Who is there: first messages, newer tokens, the end of a token, and its revocation.
 
-use fanfare_testkit::{Setup, check_with};
+use fanfare_testkit::{Bench, Setup, check_with};
 
 fn tokens(setup: &mut Setup) {
     setup.tokens = true;
@@ -248,5 +248,44 @@ fn a_token_that_expires_while_it_is_looked_at_is_refused() {
          wait 1000
          ann: ping #2
          ann> pong #2",
+    );
+}
+
+/// The deadline of a token that had a year to live was kept for a year, whether or not its connection was still there:
+/// who connected and went could fill the memory with them.
+#[test]
+fn the_deadline_of_a_token_does_not_outlive_its_connection() {
+    let mut setup = Setup::default();
+    tokens(&mut setup);
+    let mut bench = Bench::new(&setup);
+    bench.run(
+        "open ann expires=31536000000
+         ann cut",
+    );
+    bench.wait(120_000);
+    assert_eq!(bench.shards[0].next_due_ms(), None);
+    bench.end();
+}
+
+/// A token with less to live than the warning comes ahead was warned of as soon as it came, and so was the next one: a
+/// client that does as it is told asked for tokens without a pause.
+#[test]
+fn a_short_token_is_not_warned_of_as_soon_as_it_comes() {
+    check_with(
+        tokens,
+        "open ann expires=40000
+         wait 20000
+         ann> expiring 20000
+         ann: auth #1 T
+         authority says ann expires=40000
+         ann> authenticated #1 ann expires=40000
+         wait 19000
+         wait 1000
+         ann> expiring 20000
+         wait 20000
+         ann> error token_expired
+         ann> disconnect 4001
+         ann> CLOSE 4001
+         ann> GONE",
     );
 }

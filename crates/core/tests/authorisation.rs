@@ -193,11 +193,8 @@ fn a_subscription_token_that_is_refused_leaves_nothing_behind() {
         guarded,
         "open ann
          ann: subscribe #1 vault:x token=T
-         ann: subscribe #2 vault:x token=T
          authority refuses authentication_failed
          ann> error #1 authentication_failed
-         authority grants
-         ann> error #2 not_subscribed
          ann: subscribe #3 vault:x
          ann> error #3 permission_denied
          ann: subscribe #4 news:x token=T
@@ -226,6 +223,91 @@ fn a_subscription_token_that_expires_while_it_is_looked_at_opens_nothing() {
     );
 }
 
+/// The subscription failed for what came along with it, and its grant stayed until the connection ended.
+#[test]
+fn a_grant_whose_subscription_fails_goes_with_it() {
+    check_with(
+        guarded,
+        "open ann
+         ann: subscribe #1 vault:x token=T history=1
+         authority grants allow=subscribe+publish
+         ann> error #1 permission_denied
+         ann: subscribe #2 vault:x
+         ann> error #2 permission_denied
+         ann: publish #3 vault:x 1
+         ann> error #3 permission_denied",
+    );
+}
+
+/// The answer to a newer token said that there was a subscription, while it was not decided yet.
+#[test]
+fn a_subscription_that_is_not_decided_yet_takes_no_newer_token() {
+    check_with(
+        guarded,
+        "open ann
+         ann: subscribe #1 vault:x token=T
+         ann: subscribe #2 vault:x token=T
+         ann> error #2 already_subscribed
+         authority grants
+         ann> subscribed #1 vault:x A.0 replayed=0",
+    );
+}
+
+/// Who was refused the list of members could write one from the events.
+#[test]
+fn who_may_not_see_presence_hears_nothing_of_it() {
+    check_with(
+        |setup| {
+            guarded(setup);
+            setup.namespace("club", |n| {
+                n.rules.presence = roles(&["admin"]);
+                n.join_leave = true;
+            });
+        },
+        "open ann
+         open adm roles=admin
+         ann: subscribe club:x
+         ann> subscribed club:x A.0 replayed=0
+         adm: subscribe club:x
+         adm> subscribed club:x A.0 replayed=0
+         open bob
+         bob: subscribe club:x
+         adm> joined club:x bob*1
+         bob> subscribed club:x A.0 replayed=0
+         adm: auth #1 T
+         authority says adm
+         adm> authenticated #1 adm
+         bob: unsubscribe club:x
+         bob> unsubscribed club:x",
+    );
+}
+
+/// The last value went to everyone who subscribed, and the rule for history was not asked.
+#[test]
+fn what_is_replayed_unasked_is_history_too() {
+    check_with(
+        |setup| {
+            setup.namespace("price", |n| {
+                n.rules.history = roles(&["admin"]);
+                n.replay_on_subscribe = 1;
+            });
+        },
+        "api publish price:x 1
+         api> published A.1
+         open ann
+         ann: subscribe #1 price:x
+         ann> subscribed #1 price:x A.1 replayed=0
+         open adm roles=admin
+         adm: subscribe #1 price:x
+         adm> subscribed #1 price:x A.1 replayed=1
+         adm> message price:x A.1 1
+         open bob
+         api subscribe users=bob price:x
+         bob> subscribed price:x A.1 replayed=1
+         bob> message price:x A.1 1",
+    );
+}
+
 #[test]
 fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
     check_with(
@@ -238,6 +320,16 @@ fn a_subscription_can_be_given_up_while_its_token_is_looked_at() {
          ann> error #1 not_subscribed
          ann: subscribe #3 vault:x
          ann> error #3 permission_denied
+         ann: subscribe #5 vault:y token=T
+         authority grants
+         ann> subscribed #5 vault:y A.0 replayed=0
+         ann: subscribe #6 vault:y token=T
+         ann: unsubscribe #7 vault:y
+         ann> unsubscribed #7 vault:y
+         authority grants
+         ann> error #6 not_subscribed
+         ann: subscribe #8 vault:y
+         ann> error #8 permission_denied
          ann: subscribe #4 vault:x token=T
          ann cut
          authority grants",
@@ -261,6 +353,28 @@ fn a_revoked_subscription_token_ends_its_subscription_only() {
          ann> error #3 token_revoked
          ann: message lobby still
          ann> message lobby B.1 still",
+    );
+}
+
+/// They are tokens of the user's too, even if the connection has a newer one.
+#[test]
+fn revoking_a_user_takes_the_older_tokens_of_subscriptions_back() {
+    check_with(
+        guarded,
+        "open ann issued=3000
+         ann: subscribe #1 vault:x token=T
+         authority grants token=one issued=1000
+         ann> subscribed #1 vault:x A.0 replayed=0
+         ann: subscribe #2 vault:y token=T
+         authority grants issued=2000
+         ann> subscribed #2 vault:y B.0 replayed=0
+         hold
+         ann: subscribe #3 vault:z token=T
+         revoke user=ann before=2000
+         authority grants issued=1999
+         release
+         ann> unsubscribed vault:x token_revoked
+         ann> error #3 token_revoked",
     );
 }
 

@@ -95,3 +95,61 @@ fn who_wants_to_go_is_not_kept() {
          ann> GONE",
     );
 }
+
+/// The shortest interval was kept even by what costs nothing.
+#[test]
+fn what_costs_nothing_waits_for_nothing() {
+    check_with(
+        |setup| setup.settings.rate_limits = RateLimits { interval_ms: 1_000, ..RateLimits::off() },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: disconnect
+         ann> CLOSE 1000
+         ann> GONE",
+    );
+}
+
+/// An operation that costs nothing is no sign that the client has slowed down.
+#[test]
+fn what_costs_nothing_makes_up_for_nothing() {
+    check_with(
+        |setup| {
+            slow(setup);
+            setup.settings.rate_limits.costs.ping = 0;
+        },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann: publish #2 lobby 1
+         ann> published #2 A.2
+         ann: publish #3 lobby 1
+         ann> error #3 rate_limited after=1000
+         ann: publish #4 lobby 1
+         ann> error #4 rate_limited after=1000
+         ann: ping #5
+         ann> pong #5
+         ann: publish #6 lobby 1
+         ann> error #6 rate_limited after=1000
+         ann: publish #7 lobby 1
+         ann> error #7 rate_limited after=1000
+         ann> disconnect 4008 reconnect=0
+         ann> CLOSE 4008
+         ann> GONE",
+    );
+}
+
+/// A flood was served ten times a second all the same, and each time what had been refused was forgotten: fifty
+/// connections kept a core busy for as long as they liked.
+#[test]
+fn who_floods_and_is_served_now_and_then_is_sent_away_too() {
+    let mut script = "open ann\n".to_owned();
+    script.push_str("ann: ping\nann> pong\n".repeat(20).as_str());
+    // In each round one is served and two are not.
+    for _ in 0..3 {
+        script.push_str("wait 100\nann: ping\nann> pong\n");
+        script.push_str("ann: ping\nann> error rate_limited after=100\n".repeat(2).as_str());
+    }
+    script.push_str("ann> disconnect 4008 reconnect=0\nann> CLOSE 4008\nann> GONE\n");
+    check_with(slow, &script);
+}

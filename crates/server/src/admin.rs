@@ -41,7 +41,7 @@ pub(crate) fn metrics(config: &Config) -> MetricsPage {
 
 /// Who sees `/metrics` where clients connect.
 pub(crate) fn metrics_on_main(config: &Config) -> MetricsPage {
-    page(config.metrics && config.admin.on_main, config.loopback_only())
+    page(config.metrics && config.admin.on_main, config.private())
 }
 
 fn page(served: bool, loopback_only: bool) -> MetricsPage {
@@ -49,5 +49,29 @@ fn page(served: bool, loopback_only: bool) -> MetricsPage {
         (false, _) => MetricsPage::Absent,
         (true, true) => MetricsPage::Open,
         (true, false) => MetricsPage::Keyed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Inputs};
+
+    #[test]
+    fn metrics_take_a_key_where_other_hosts_get_to_them() {
+        let on_main = |variables: &[(&str, &str)]| {
+            let mut inputs = Inputs::new(&["native"]);
+            let variables = variables.iter().chain(&[("FANFARE_ADMIN_ON_MAIN", "true")]);
+            inputs.environment =
+                variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            metrics_on_main(&config::load(&inputs).unwrap_or_else(|error| panic!("{error}")).config)
+        };
+        assert_eq!(on_main(&[]), MetricsPage::Open);
+        assert_eq!(on_main(&[("FANFARE_LISTEN", "0.0.0.0:8000")]), MetricsPage::Keyed);
+        assert_eq!(
+            on_main(&[("FANFARE_NETWORK_TRUSTED_PROXIES", "127.0.0.1")]),
+            MetricsPage::Keyed,
+            "through the proxy"
+        );
     }
 }

@@ -13,6 +13,8 @@ use fanfare_protocol::ErrorCode;
 use foldhash::HashMap;
 use tokio::sync::Notify;
 
+use crate::network::AddressKey;
+
 /// The counts of a node.
 pub(crate) struct Admission {
     limits: Limits,
@@ -27,13 +29,13 @@ pub(crate) struct Admission {
 #[derive(Default)]
 struct Counts {
     total: u32,
-    by_ip: HashMap<IpAddr, u32>,
+    by_ip: HashMap<AddressKey, u32>,
 }
 
 /// A connection's place in the counts, given back when it is dropped.
 pub(crate) struct Seat {
     admission: Arc<Admission>,
-    ip: Option<IpAddr>,
+    ip: Option<AddressKey>,
 }
 
 impl Admission {
@@ -54,6 +56,7 @@ impl Admission {
     pub(crate) fn seat(self: &Arc<Self>, ip: Option<IpAddr>) -> Result<Seat, ErrorCode> {
         // All clients behind a proxy on this host share its address; the proxy's own limits are theirs.
         let ip = ip.filter(|ip| self.limits.limit_loopback || !ip.to_canonical().is_loopback());
+        let ip = ip.map(AddressKey::of);
         let mut counts = self.counts();
         if counts.total >= self.limits.connections_max {
             return Err(ErrorCode::NodeFull);
@@ -110,7 +113,7 @@ impl Drop for Seat {
     }
 }
 
-fn give_back(counts: &mut HashMap<IpAddr, u32>, ip: &IpAddr) {
+fn give_back(counts: &mut HashMap<AddressKey, u32>, ip: &AddressKey) {
     if let Some(count) = counts.get_mut(ip) {
         *count -= 1;
         if *count == 0 {
@@ -138,5 +141,19 @@ mod tests {
         drop(first);
         assert_eq!(refused(ip(1)), None);
         assert_eq!(admission.total(), 3);
+    }
+
+    /// Whoever has one IPv6 address has all of its /64.
+    #[test]
+    fn addresses_of_one_customer_count_together() {
+        let admission = Admission::new(Limits { connections_per_ip_max: 1, ..Limits::default() });
+        let seat = |address: &str| admission.seat(Some(address.parse().unwrap()));
+        let first = seat("2001:db8:0:1::1").ok();
+        assert_eq!(seat("2001:db8:0:1:ffff::2").err(), Some(ErrorCode::AddressLimit));
+        let _other = seat("2001:db8:0:2::1").ok().unwrap();
+        let _mapped = seat("::ffff:192.0.2.1").ok().unwrap();
+        assert_eq!(seat("192.0.2.1").err(), Some(ErrorCode::AddressLimit));
+        drop(first);
+        assert!(seat("2001:db8:0:1:ffff::2").is_ok());
     }
 }

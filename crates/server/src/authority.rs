@@ -138,7 +138,9 @@ impl ServerAuthority {
         let Some(verifier) = &self.verifier else { return Err(plain(ErrorCode::AuthenticationDisabled)) };
         let user = peer.user.as_ref();
         let grant = self.in_time(verifier.subscription(token, topic, user, unix_ms())).await?;
-        if self.revocations.has_token(grant.token_id.as_deref()) {
+        let (token_id, issued_unix_ms) = (grant.token_id.clone(), grant.issued_unix_ms);
+        let standing = Standing { token_id, issued_unix_ms, ..Standing::default() };
+        if self.revocations.is_revoked(user, &standing) {
             return Err(plain(ErrorCode::TokenRevoked));
         }
         Ok(grant)

@@ -137,7 +137,7 @@ impl Config {
     }
 
     /// Whether nobody from elsewhere gets here: a trusted proxy brings them to a loopback address too.
-    fn private(&self) -> bool {
+    pub(crate) fn private(&self) -> bool {
         self.loopback_only() && self.network.trusted_proxies.is_empty()
     }
 

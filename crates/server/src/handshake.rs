@@ -34,7 +34,8 @@ use crate::handlers::Running;
 use crate::inbox::AllInboxes;
 use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
-use crate::network::{self, Denied, Network};
+use crate::network::origin::Standing as Page;
+use crate::network::{Denied, Network};
 use crate::upgraded;
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
@@ -156,7 +157,10 @@ impl Door {
         if self.draining.load(Ordering::Relaxed) {
             return Err(ErrorCode::Draining.into());
         }
-        self.network.judge_origin(head)?;
+        let page = self.network.judge_origin(head)?;
+        if self.auth.mode == AuthMode::Open && page == Page::Same {
+            self.network.judge_own_page(head)?;
+        }
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
         // Before anything is verified: a full node has no work with those for whom there is no seat.
@@ -164,7 +168,7 @@ impl Door {
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
             user: query.user,
-            forwarded: network::came_through_proxy(head),
+            from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
         Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identified, seat })

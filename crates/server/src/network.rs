@@ -30,6 +30,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 pub use address::{ClientAddress, is_forwarded};
+pub(crate) use rates::AddressKey;
 pub use rates::AddressRate;
 
 use crate::admission::Admission;
@@ -189,18 +190,41 @@ impl Network {
         self.origins.judge(&head.headers, &head.uri, scheme)
     }
 
+    /// Judges a page that this server has served itself, for a server that believes who a client says it is. A name
+    /// that led to the page's own site first, and to this host now, makes its page such a one (DNS rebinding): from this
+    /// host only pages pass that have a name of this host, or an origin that is named.
+    ///
+    /// # Errors
+    /// `origin_not_allowed`.
+    pub(crate) fn judge_own_page(&self, head: &request::Parts) -> Result<(), Denied> {
+        if !Self::is_sent_here_by_another_name(head) || self.origins.name(&head.headers) {
+            return Ok(());
+        }
+        let text = "where users are believed without a token, pages have to be opened at localhost or a loopback \
+            address, or their origin has to be added to network.origins";
+        Err(Denied::new(ErrorCode::OriginNotAllowed, text))
+    }
+
+    /// Whether a request may come from another host, wherever the peer is. A user id that it names of its own is then
+    /// not to be believed.
+    pub(crate) fn may_come_from_elsewhere(&self, head: &request::Parts) -> bool {
+        let proxied = head.extensions.get::<Arrived>().is_some_and(|arrived| arrived.proxied);
+        let trusted = peer_of(head).is_some_and(|peer| self.proxies.trusts(peer));
+        proxied || trusted || is_forwarded(&head.headers) || Self::is_sent_here_by_another_name(head)
+    }
+
+    /// Whether a peer on this host has sent a request to a name that is not this host's: one that was pointed here, or a
+    /// proxy that passes on what it was sent.
+    fn is_sent_here_by_another_name(head: &request::Parts) -> bool {
+        peer_of(head).is_some_and(|peer| peer.to_canonical().is_loopback())
+            && !origin::is_sent_to_loopback(&head.headers, &head.uri)
+    }
+
     /// Forgets addresses that have not come for a while.
     pub(crate) fn sweep(&self) {
         self.accepts.sweep();
         self.handshakes.sweep();
     }
-}
-
-/// Whether a request came through a proxy, by what it says or by how it arrived. A user id that it names of its own is
-/// then not to be believed, wherever the peer is.
-pub(crate) fn came_through_proxy(head: &request::Parts) -> bool {
-    let proxied = head.extensions.get::<Arrived>().is_some_and(|arrived| arrived.proxied);
-    proxied || is_forwarded(&head.headers)
 }
 
 fn peer_of(head: &request::Parts) -> Option<IpAddr> {

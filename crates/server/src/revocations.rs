@@ -20,8 +20,9 @@ use crate::handle::Fanfare;
 use journal::Journal;
 use list::List;
 
-/// How far the clocks of issuers may be apart from ours: a token lives so much longer than it says.
-const LEEWAY_MS: u64 = 30_000;
+/// How much longer than it says a token may be good, counted from when it was issued: by a clock that is as far ahead of
+/// ours as it may be, and accepted for as long after its end. Twice the largest leeway.
+const LEEWAY_MS: u64 = 60_000;
 
 /// The longest id of a token, in bytes; no token with a longer one is accepted.
 pub const TOKEN_ID_BYTES_MAX: usize = 255;
@@ -40,7 +41,8 @@ pub enum Revoked {
 pub struct RevocationSettings {
     /// Where; without a file they are forgotten when the node ends.
     pub file: Option<PathBuf>,
-    /// The longest that a token may have to live: a revocation is remembered for so long.
+    /// The longest that a token may have to live: a revocation is remembered for so long, or for as long as the node's
+    /// verifier takes tokens if that is more.
     pub lifetime_max: Duration,
     /// The most that are remembered. Beyond it: `overloaded`.
     pub entries_max: usize,
@@ -85,7 +87,7 @@ impl Revocations {
     }
 
     /// Whether the token with this id was taken back.
-    pub(crate) fn has_token(&self, token_id: Option<&str>) -> bool {
+    fn has_token(&self, token_id: Option<&str>) -> bool {
         token_id.is_some_and(|id| self.list.has_token(id))
     }
 
@@ -151,5 +153,25 @@ impl Fanfare {
         let told = self.ask(Request::Instruct(target, Instruction::Revoke { before_unix_ms }));
         let (told, written) = tokio::join!(told, unwritten.write());
         written.and(told.map(drop))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token that is issued at the same moment by a clock that is ahead, and is as long as it may be.
+    #[test]
+    fn a_revocation_outlives_every_token_that_there_is() {
+        let lifetime_max = Duration::from_secs(3600);
+        let settings = RevocationSettings { lifetime_max, ..RevocationSettings::default() };
+        let revocations = Revocations::open(&settings, 0).unwrap_or_else(|error| panic!("{error}"));
+        assert!(revocations.note(&Revoked::Tokens(vec!["lost".into()]), 0).is_ok());
+        let ahead_ms = 30_000;
+        let last_accepted_ms = ahead_ms + 3_600_000 + 30_000 - 1;
+        revocations.evict(last_accepted_ms);
+        assert!(revocations.has_token(Some("lost")));
+        revocations.evict(last_accepted_ms + 1);
+        assert!(!revocations.has_token(Some("lost")));
     }
 }

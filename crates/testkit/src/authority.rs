@@ -87,6 +87,7 @@ pub(crate) fn verdict(words: &Words<'_>, matter: &Matter, unix_ms: u64) -> Verdi
             let mut grant = Grant::new(scope(topic), operations);
             grant.expires_unix_ms = words.option("expires").map(|_| unix_ms + words.number::<u64>("expires"));
             grant.token_id = words.option("token").map(Into::into);
+            grant.issued_unix_ms = words.option("issued").map(|_| words.number("issued"));
             Ok(Finding::Grant(grant))
         }
         "refuses" => {

@@ -12,7 +12,7 @@
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
 //! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA]`
 //! - `authority says USER` with what a credential may say, `authority grants [allow=subscribe+publish] [expires=MS]
-//!   [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
+//!   [issued=MS] [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
 //!
 //! Lines that begin with `//` are comments.
@@ -182,7 +182,10 @@ impl Bench {
                 self.authority.revoke(id);
                 Target::Tokens(vec![id.into()])
             }
-            (_, Some(user)) => Target::Users(vec![script::user(user)]),
+            (_, Some(user)) => {
+                self.authority.revoke_user(script::user(user), before_unix_ms);
+                Target::Users(vec![script::user(user)])
+            }
             _ => panic!("nothing to revoke"),
         };
         self.ask(Request::Instruct(target, Instruction::Revoke { before_unix_ms }));

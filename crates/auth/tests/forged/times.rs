@@ -21,6 +21,15 @@ pub(super) fn all(world: &World) -> Vec<Forged> {
             world.with_claim("exp", Some(&value.to_string())),
         ));
     }
+    // One that is refused for being too long must not become good with time: its revocation is forgotten by then.
+    for age in [30 * 86_400 - 599, year] {
+        let mut claims = world.claims("keys");
+        claims["iat"] = (now - age).into();
+        list.push(forged(
+            format!("it is for longer than allowed, {age} s old"),
+            world.with_claims(&claims.to_string()),
+        ));
+    }
     for ahead in [6, 60, year] {
         for name in ["nbf", "iat"] {
             let token = world.with_claim(name, Some(&(now + ahead).to_string()));

@@ -88,12 +88,19 @@ pub struct Grant {
     pub expires_unix_ms: Option<u64>,
     /// The id of the token it came with, where that is not the connection's own.
     pub token_id: Option<Box<str>>,
+    /// When that token was issued, in milliseconds of Unix time; none where it does not say.
+    pub issued_unix_ms: Option<u64>,
 }
 
 impl Grant {
     /// A grant that lasts as long as the connection.
     pub fn new(scope: Scope, operations: Operations) -> Self {
-        Self { scope, operations, expires_unix_ms: None, token_id: None }
+        Self { scope, operations, expires_unix_ms: None, token_id: None, issued_unix_ms: None }
+    }
+
+    /// Whether it came with a token, and not with the connection's own or by the application's or backend's decision.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token_id.is_some() || self.issued_unix_ms.is_some() || self.expires_unix_ms.is_some()
     }
 
     /// Whether it allows the operation on all that the topic stands for.

@@ -67,6 +67,7 @@ impl Batch {
 
     pub(crate) fn freeze(self, policy: OutboxPolicy) -> Copies {
         let excludes = self.publications.iter().flatten().any(|p| p.exclude_sender && p.connection.is_some());
+        let has_presence = self.publications.iter().any(Option::is_none);
         let tags = match policy {
             OutboxPolicy::Disconnect => Vec::new(),
             _ => self
@@ -77,7 +78,7 @@ impl Batch {
         };
         let lanes = self.lanes.into_iter();
         let lanes = lanes.map(|l| LaneBytes { lane: l.lane, bytes: l.bytes.into(), ends: l.ends }).collect();
-        Copies { lanes, publications: self.publications, excludes, tags }
+        Copies { lanes, publications: self.publications, excludes, has_presence, tags }
     }
 }
 
@@ -88,22 +89,31 @@ pub(crate) struct Copies {
     publications: Vec<Option<Arc<Publication>>>,
     /// Whether some message is not for its own sender.
     excludes: bool,
+    /// Whether there are events among them of who came and who left.
+    has_presence: bool,
     /// One per message where the channel's policy gives messages up; else empty.
     tags: Vec<Option<Rc<Tag>>>,
 }
 
 impl Copies {
+    /// Whether there are events among them of who came and who left, which not every member may see.
+    pub(crate) fn has_presence(&self) -> bool {
+        self.has_presence
+    }
+
     /// Gives one member its copies, and says how many messages they are: in the usual case all in one chunk.
     pub(crate) fn for_member(
         &self,
         lane: Lane,
         connection: ConnectionId,
         filter: Option<&Filter>,
+        sees_presence: bool,
         mut push: impl FnMut(Chunk),
     ) -> usize {
         let Some(bytes) = self.lanes.iter().find(|bytes| bytes.lane == lane) else { return 0 };
         let is_sender = self.excludes && self.publications.iter().flatten().any(|p| sent_by(p, connection));
-        if filter.is_none() && !is_sender && self.tags.is_empty() {
+        let gets_all = filter.is_none() && !is_sender && (sees_presence || !self.has_presence);
+        if gets_all && self.tags.is_empty() {
             if !bytes.bytes.is_empty() {
                 push(Chunk::whole(bytes.bytes.clone()));
             }
@@ -112,7 +122,7 @@ impl Copies {
         let (mut start, mut count) = (0, 0);
         for (index, publication) in self.publications.iter().enumerate() {
             let end = bytes.ends[index];
-            let wanted = publication.as_ref().is_none_or(|publication| {
+            let wanted = publication.as_ref().map_or(sees_presence, |publication| {
                 !sent_by(publication, connection) && filter.is_none_or(|filter| filter.passes(publication))
             });
             if wanted && end > start {

@@ -82,11 +82,10 @@ impl Shard {
             _ => {}
         }
         session.opening.identity = identity;
-        session.warned = false;
         if let (None, Some(user)) = (old, new) {
             self.enter_user(key, user);
         }
-        self.watch_expiry(key);
+        self.begin_token(key);
         Ok(())
     }
 

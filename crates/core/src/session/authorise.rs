@@ -4,7 +4,7 @@ use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::{ErrorCode, Event, RequestId};
 
 use super::{SessionKey, Subscription, SubscriptionState};
-use crate::auth::{Denial, Grant, Operation, Rules, Scope, Standing, decide};
+use crate::auth::{Access, Denial, Grant, Operation, Rules, Scope, Standing, decide};
 use crate::namespace::Namespace;
 use crate::ports::authority::{Asked, Finding, Matter, Verdict};
 use crate::shard::{Question, Shard};
@@ -18,7 +18,8 @@ impl Shard {
         operation: Operation,
         topic: &Topic,
     ) -> Result<(), Denial> {
-        let is_member = self.is_member(key, topic);
+        // Looked up only for the rule that asks for it: most publishes need not.
+        let is_member = *rules.of(operation) == Access::Members && self.is_member(key, topic);
         self.allowed_as(key, rules, operation, topic, is_member)
     }
 
@@ -41,10 +42,6 @@ impl Shard {
 
     fn is_member(&self, key: SessionKey, topic: &Topic) -> bool {
         let Some(session) = self.sessions.get(key.0 as usize) else { return false };
-        // Most sessions publish where the rules do not ask for membership, and many have no subscription at all.
-        if session.subscriptions.is_empty() {
-            return false;
-        }
         let channel = self.find_channel(topic);
         session.subscriptions.iter().any(|subscription| {
             Some(subscription.channel) == channel
@@ -113,10 +110,14 @@ impl Shard {
         };
         let subscription = session.subscriptions.swap_remove(index);
         let granted = self.take_grant(key, topic, verdict);
-        if granted.is_ok() {
-            self.subscribe(key, id, topic, options);
-        } else if let Err((code, text)) = granted {
-            self.fail_with(key, id.as_ref(), code, &text);
+        match granted {
+            Ok(()) => {
+                self.subscribe(key, id, topic, options);
+                if !self.is_subscribed(key, topic) {
+                    self.forget_grant(key, topic);
+                }
+            }
+            Err((code, text)) => self.fail_with(key, id.as_ref(), code, &text),
         }
         // Only now: the channel's entry, if it is new, belongs to the subscription that has taken over.
         self.channels[subscription.channel as usize].pending -= 1;
@@ -166,8 +167,11 @@ impl Shard {
             }
             Err(refusal) => return Err(refusal),
         };
-        let standing = Standing { token_id: grant.token_id.clone(), ..Standing::default() };
-        if grant.token_id.is_some() && self.authority.is_revoked(None, &standing) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return Ok(()) };
+        let user = session.opening.identity.user.as_ref();
+        let (token_id, issued_unix_ms) = (grant.token_id.clone(), grant.issued_unix_ms);
+        let standing = Standing { token_id, issued_unix_ms, ..Standing::default() };
+        if grant.has_token() && self.authority.is_revoked(user, &standing) {
             return Err((ErrorCode::TokenRevoked, ErrorCode::TokenRevoked.text().to_owned()));
         }
         if self.has_expired(grant.expires_unix_ms) {

@@ -147,10 +147,12 @@ pub struct Session {
     pub(crate) given: Given,
     /// When the next thing expires that is looked at, in the shard's time; never is the end of time.
     pub(crate) expiry_due_ms: u64,
-    /// Whether it was told that its token is about to expire.
-    pub(crate) warned: bool,
+    /// How long before its token expires it is to be told so; 0 once it was.
+    pub(crate) warning_ms: u32,
     /// What it has asked for lately.
     pub(crate) meter: Meter,
+    /// By how many the messages refused as too many outnumber those that were taken.
+    pub(crate) refused: u32,
     pub(crate) subscriptions: SmallVec<[Subscription; 1]>,
     pub(crate) outbox: Outbox,
     /// When anything was last heard from the peer.
@@ -192,8 +194,9 @@ impl Session {
             authentication,
             given: Given::default(),
             expiry_due_ms: u64::MAX,
-            warned: false,
+            warning_ms: 0,
             meter: Meter::default(),
+            refused: 0,
             subscriptions: SmallVec::new(),
             outbox: Outbox::default(),
             heard_ms: now_ms,

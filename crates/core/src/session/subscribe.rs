@@ -46,10 +46,12 @@ impl Shard {
                 return self.fail_with(key, id.as_ref(), ErrorCode::InvalidField, text);
             }
         }
-        if self.is_subscribed(key, topic) {
+        if let Some(state) = self.subscription_state(key, topic) {
             return match options.token {
-                Some(token) => self.renew(key, id, topic, token),
-                None => self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed),
+                Some(token) if !matches!(state, SubscriptionState::Authorising(_)) => {
+                    self.renew(key, id, topic, token);
+                }
+                _ => self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed),
             };
         }
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
@@ -61,7 +63,7 @@ impl Shard {
             false => self.allowed(key, &namespace.rules, Operation::Subscribe, topic),
         };
         match allowed {
-            Ok(()) => self.join(key, id, topic, options, namespace),
+            Ok(()) => self.join(key, id, topic, options, namespace, by_backend),
             Err(denial) if denial.can_be_granted() && self.can_ask(&options) => {
                 self.authorise(key, id, topic, Box::new(options), &namespace);
             }
@@ -85,6 +87,7 @@ impl Shard {
         topic: &Topic,
         mut options: SubscribeOptions,
         namespace: Arc<Namespace>,
+        by_backend: bool,
     ) {
         let may = |operation| self.allowed_as(key, &namespace.rules, operation, topic, true);
         if options.presence
@@ -100,6 +103,7 @@ impl Shard {
         }
         // Who may not see the past cannot recover; a failed recovery is something that every client has to expect.
         let recovery_refused = history.is_err() && options.recover.take().is_some();
+        let unasked = if by_backend || history.is_ok() { namespace.replay_on_subscribe } else { 0 };
         let channel = self.channel_entry(topic, &namespace);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let own_info =
@@ -111,7 +115,7 @@ impl Shard {
                 member: session.member_name(),
                 info: options.info.take().or_else(own_info),
                 recover: options.recover,
-                history: options.history.max(namespace.replay_on_subscribe),
+                history: options.history.max(unasked),
                 presence: options.presence && namespace.presence,
                 namespace,
             }),
@@ -167,6 +171,7 @@ impl Shard {
             other => {
                 self.sessions[key.0 as usize].subscriptions.swap_remove(index);
                 self.drop_channel_if_unused(channel);
+                self.forget_grant(key, &topic);
                 let code = if let Reply::Failed(code) = other { code } else { ErrorCode::Internal };
                 return self.fail(key, id, code);
             }
@@ -226,10 +231,13 @@ impl Shard {
 
     /// Whether the session has, or has asked for, a subscription to the topic.
     pub(crate) fn is_subscribed(&self, key: SessionKey, topic: &Topic) -> bool {
-        let channel = self.find_channel(topic);
-        self.session(key).is_some_and(|session| {
-            channel.is_some_and(|channel| session.subscriptions.iter().any(|s| s.channel == channel))
-        })
+        self.subscription_state(key, topic).is_some()
+    }
+
+    fn subscription_state(&self, key: SessionKey, topic: &Topic) -> Option<SubscriptionState> {
+        let channel = self.find_channel(topic)?;
+        let subscription = self.session(key)?.subscriptions.iter().find(|s| s.channel == channel);
+        subscription.map(|subscription| subscription.state)
     }
 
     /// Takes the session out of a channel. The subscription is no longer in the session's list.

@@ -245,8 +245,11 @@ impl Shard {
         if own {
             return self.expel(key, ErrorCode::TokenRevoked);
         }
-        if let Target::Tokens(ids) = target {
-            session.given.retain(|grant| grant.token_id.as_ref().is_none_or(|id| !ids.contains(id)));
+        let taken_back = |grant: &Grant| match target {
+            Target::Tokens(ids) => grant.token_id.as_ref().is_some_and(|id| ids.contains(id)),
+            _ => grant.has_token() && grant.issued_unix_ms.is_none_or(|issued| issued < before_unix_ms),
+        };
+        if session.given.retain(|grant| !taken_back(grant)) {
             self.end_subscriptions_no_longer_allowed(key, ErrorCode::TokenRevoked);
         }
     }

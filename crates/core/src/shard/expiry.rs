@@ -6,6 +6,10 @@ use super::Shard;
 use crate::session::SessionKey;
 use crate::timers::{Timer, TimerKind};
 
+/// How far ahead a deadline is set. What ends later is looked at again by then: so deadlines do not outlive their
+/// connections for long, and follow the wall clock when that is set.
+const LOOK_MS: u64 = 30_000;
+
 impl Shard {
     /// The wall clock, in milliseconds of Unix time, as far as this shard was told.
     fn unix_ms(&self) -> u64 {
@@ -28,16 +32,28 @@ impl Shard {
         Some(session.opening.identity.expires_unix_ms()?.saturating_sub(self.unix_ms()))
     }
 
+    /// A token is in force from now on: plans when its bearer is warned of its end.
+    pub(crate) fn begin_token(&mut self, key: SessionKey) {
+        let warning_ms = self.settings.deadlines.expiry_warning_ms;
+        let left_ms = self.expires_in_ms(key).unwrap_or(u64::MAX);
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        session.warning_ms = match u32::try_from(left_ms) {
+            // A client that is warned at once of every short token asks for tokens without a pause.
+            Ok(left_ms) if left_ms <= warning_ms => left_ms / 2,
+            _ => warning_ms,
+        };
+        self.watch_expiry(key);
+    }
+
     /// Sets the deadline for what expires next. A session has one at a time; an earlier one takes its place.
     pub(crate) fn watch_expiry(&mut self, key: SessionKey) {
         let unix_ms = self.unix_ms();
-        let warning_ms = u64::from(self.settings.deadlines.expiry_warning_ms);
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         let own = session.opening.identity.expires_unix_ms();
-        let own = own.map(|end_ms| if session.warned { end_ms } else { end_ms.saturating_sub(warning_ms) });
+        let own = own.map(|end_ms| end_ms.saturating_sub(u64::from(session.warning_ms)));
         let given = session.given.grants().iter().filter_map(|grant| grant.expires_unix_ms).min();
         let Some(next_unix_ms) = own.into_iter().chain(given).min() else { return };
-        let due_ms = self.now_ms + next_unix_ms.saturating_sub(unix_ms);
+        let due_ms = self.now_ms + next_unix_ms.saturating_sub(unix_ms).min(LOOK_MS);
         if due_ms < session.expiry_due_ms {
             session.expiry_due_ms = due_ms;
             let serial = session.id.serial;
@@ -61,12 +77,10 @@ impl Shard {
         if own.is_some_and(|end_ms| end_ms <= unix_ms) {
             return self.expel(key, ErrorCode::TokenExpired);
         }
-        let warning_ms = u64::from(self.settings.deadlines.expiry_warning_ms);
         if let Some(end_ms) = own
-            && !session.warned
-            && end_ms - unix_ms <= warning_ms
+            && end_ms - unix_ms <= u64::from(session.warning_ms)
         {
-            session.warned = true;
+            session.warning_ms = 0;
             self.send(key, &Event::Expiring { in_ms: end_ms - unix_ms });
         }
         if given_expired {

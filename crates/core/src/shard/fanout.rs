@@ -5,6 +5,7 @@ use std::rc::Rc;
 use fanfare_protocol::Event;
 
 use super::{Counters, Shard};
+use crate::auth::{Operation, decide};
 use crate::channel::{Channel, Copies};
 use crate::outbox::{BURST_FACTOR, Chunk, Tag};
 use crate::session::{Lagged, Phase, Session, SessionKey};
@@ -80,7 +81,7 @@ impl Shard {
     }
 
     fn give(&mut self, key: u32, copies: &Rc<Copies>) {
-        let Channel { members, .. } = &self.channels[key as usize];
+        let Channel { members, topic, namespace, .. } = &self.channels[key as usize];
         let large = members.len() > SMALL_CHANNEL_MEMBERS;
         let bytes_max = self.settings.limits.outbox_bytes_max;
         for member in members {
@@ -88,9 +89,20 @@ impl Shard {
             if session.phase != Phase::Open {
                 continue;
             }
+            let sees_presence = !copies.has_presence()
+                || decide(
+                    &namespace.rules,
+                    &session.opening.identity,
+                    session.given.grants(),
+                    Operation::Presence,
+                    topic,
+                    true,
+                )
+                .is_ok();
             let Session { id, outbox, lagged, blocked_since_ms, .. } = session;
             let mut full = false;
-            let count = copies.for_member(member.lane, *id, member.filter.as_deref(), |chunk| {
+            let filter = member.filter.as_deref();
+            let count = copies.for_member(member.lane, *id, filter, sees_presence, |chunk| {
                 match outbox.push(chunk, bytes_max, blocked_since_ms.is_some()) {
                     Ok(dropped) => full |= !note_dropped(lagged, &dropped, &mut self.counters),
                     Err(_) => full = true,

@@ -61,7 +61,7 @@ impl Shard {
         } else if standing.as_deref().is_some_and(revoked) {
             self.expel(key, ErrorCode::TokenRevoked);
         } else {
-            self.watch_expiry(key);
+            self.begin_token(key);
         }
     }
 

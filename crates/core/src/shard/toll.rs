@@ -36,9 +36,19 @@ impl Shard {
 
     fn spend(&mut self, key: SessionKey, cost: u32) -> Result<(), TooMuch> {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
+        // What costs nothing is always allowed, and makes up for nothing either.
+        if cost == 0 {
+            return Ok(());
+        }
         let place = session.opening.identity.place.as_deref();
         let by_user = || place.map_or(Ok(()), |place| place.spend(cost));
-        session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user)
+        let spent = session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user);
+        session.refused = match spent {
+            // Who floods is served now and then all the same, and must not begin anew each time.
+            Ok(()) => session.refused.saturating_sub(1),
+            Err(_) => session.refused.saturating_add(1),
+        };
+        spent
     }
 
     fn refuse(&mut self, key: SessionKey, id: Option<&RequestId>, too_much: TooMuch) {
@@ -52,7 +62,7 @@ impl Shard {
     /// Ends the session of who goes on and on, or of anyone where the operator wants that.
     fn close_if_relentless(&mut self, key: SessionKey) {
         let limits = &self.settings.rate_limits;
-        let refused = self.sessions.get(key.0 as usize).map_or(0, |session| session.meter.refused());
+        let refused = self.sessions.get(key.0 as usize).map_or(0, |session| session.refused);
         if limits.excess == Excess::Close || refused >= limits.refusals_max {
             self.close(key, CloseCode::RateLimited, None);
         }

@@ -49,24 +49,24 @@ impl Held {
     }
 
     fn answered(&mut self, request: u64, accepted: bool) {
-        if let Some((_, before)) = self.before.take_if(|(awaited, _)| *awaited == request)
-            && !accepted
-        {
-            self.now = before;
+        let Some((_, before)) = self.before.take_if(|(awaited, _)| *awaited == request) else { return };
+        match accepted {
+            true => self.now.retain(|token| before.iter().all(|older| older.id != token.id)),
+            false => self.now = before,
         }
     }
 
     /// If these are no longer accepted, it depends on whether the verdict is there already.
     fn doubt(&mut self, doubted: impl Fn(&Token) -> bool) {
         if self.now.iter().any(doubted) {
-            self.now.extend(self.before.take().into_iter().flat_map(|(_, before)| before));
+            self.now.extend(self.before.iter().flat_map(|(_, before)| before).cloned());
         }
     }
 
-    /// Takes away; true if there was something, and now there is nothing.
+    /// Takes away; true if there was something in force for certain, and now there is nothing.
     fn lose(&mut self, lost: impl Fn(&Token) -> bool) -> bool {
+        let had = !self.now.is_empty() && self.before.is_none();
         self.doubt(&lost);
-        let had = !self.now.is_empty();
         self.now.retain(|token| !lost(token));
         if let Some((_, before)) = &mut self.before {
             before.retain(|token| !lost(token));
@@ -152,7 +152,7 @@ impl Permits {
     pub(crate) fn doubt(&mut self, revocation: &Revocation) {
         for (actor, rights) in self.0.iter_mut().enumerate() {
             rights.own.doubt(|token| revocation.meets(actor, token));
-            rights.given.values_mut().for_each(|held| held.doubt(|token| revocation.names(token)));
+            rights.given.values_mut().for_each(|held| held.doubt(|token| revocation.meets(actor, token)));
         }
     }
 
@@ -160,7 +160,7 @@ impl Permits {
     pub(crate) fn revoke(&mut self, revocation: &Revocation) {
         for (actor, rights) in self.0.iter_mut().enumerate() {
             let ended = rights.own.lose(|token| revocation.meets(actor, token));
-            rights.given.values_mut().for_each(|held| _ = held.lose(|token| revocation.names(token)));
+            rights.given.values_mut().for_each(|held| _ = held.lose(|token| revocation.meets(actor, token)));
             if ended {
                 rights.given.clear();
             }
@@ -194,7 +194,7 @@ pub(crate) enum Revocation {
 }
 
 impl Revocation {
-    /// Whether it is meant for a connection's token.
+    /// Whether it is meant for a token of the actor's, be it for the connection or for a subscription.
     pub(crate) fn meets(&self, actor: usize, token: &Token) -> bool {
         match self {
             Revocation::Token(id) => token.id == *id,
@@ -202,10 +202,5 @@ impl Revocation {
                 *user == actor && token.issued_unix_ms < *before_unix_ms
             }
         }
-    }
-
-    /// Whether it is meant for a subscription's token, of which the user's revocation takes no note.
-    pub(crate) fn names(&self, token: &Token) -> bool {
-        matches!(self, Revocation::Token(id) if token.id == *id)
     }
 }

@@ -22,8 +22,8 @@ pub(super) struct Claimed {
     pub(super) token: Option<Secret>,
     /// The user's id, with nothing to show for it.
     pub(super) user: Option<String>,
-    /// Whether it came through a proxy.
-    pub(super) forwarded: bool,
+    /// Whether it may come from another host than its peer is on.
+    pub(super) from_elsewhere: bool,
 }
 
 /// Who it comes from.
@@ -93,8 +93,9 @@ impl Door {
             let text = "\"?user=\" is believed only where auth.mode is \"open\": connect with a token";
             return Err(Refusal { code: ErrorCode::PermissionDenied, text: text.to_owned() });
         }
-        if claimed.forwarded {
-            let text = "\"?user=\" is not believed of what came through a proxy: connect with a token";
+        if claimed.from_elsewhere {
+            let text = "\"?user=\" is not believed of what came through a proxy, or was sent to another name than \
+                localhost: connect with a token";
             return Err(Refusal { code: ErrorCode::PermissionDenied, text: text.to_owned() });
         }
         let user = UserId::new(user).map_err(|error| Refusal {

@@ -102,6 +102,22 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// Whether the page's origin is one of those that are named.
+    pub(super) fn name(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok()?.parse::<Origin>().ok());
+        origin.is_some_and(|origin| self.0.iter().any(|pattern| pattern.matches(&origin)))
+    }
+}
+
+/// Whether a request was sent to a name or address that means this host to everybody, so that nobody else can have
+/// pointed it here: a loopback address, or `localhost` and what is below it (RFC 6761 §6.3).
+pub(super) fn is_sent_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
+    let Some((host, _)) = host_of(headers, uri).and_then(authority) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 fn denied(text: impl Into<String>) -> Denied {
     Denied::new(ErrorCode::OriginNotAllowed, text)
 }

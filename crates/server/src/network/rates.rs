@@ -25,12 +25,13 @@ pub struct AddressRate {
 /// A rate with what is remembered of each address.
 pub(super) struct Rates<C: Clock = DefaultClock> {
     /// None without a bound.
-    limiter: Option<RateLimiter<Key, Bounded, C, NoOpMiddleware<C::Instant>>>,
+    limiter: Option<RateLimiter<AddressKey, Bounded, C, NoOpMiddleware<C::Instant>>>,
     clock: C,
 }
 
+/// What counts as one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
+pub(crate) enum AddressKey {
     V4(u32),
     /// The first half of an IPv6 address.
     V6(u64),
@@ -39,7 +40,7 @@ enum Key {
 /// The addresses that are remembered, at most so many. Beyond it, all that are new share the rate of one, until the next
 /// sweep: who is known is not harmed by a flood from a hundred thousand addresses, and the flood gains nothing.
 struct Bounded {
-    known: DashMapStateStore<Key>,
+    known: DashMapStateStore<AddressKey>,
     rest: InMemoryState,
     addresses_max: usize,
 }
@@ -71,7 +72,7 @@ impl<C: Clock + Clone> Rates<C> {
     /// When it is one too many: how long until the next one is welcome.
     pub(super) fn take(&self, address: IpAddr) -> Result<(), Duration> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.check_key(&key(address)).map_err(|until| until.wait_time_from(self.clock.now()))
+        limiter.check_key(&AddressKey::of(address)).map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
     /// Forgets whose rate is whole again.
@@ -82,17 +83,19 @@ impl<C: Clock + Clone> Rates<C> {
     }
 }
 
-fn key(address: IpAddr) -> Key {
-    match address.to_canonical() {
-        IpAddr::V4(address) => Key::V4(address.to_bits()),
-        IpAddr::V6(address) => Key::V6((address.to_bits() >> 64) as u64),
+impl AddressKey {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
     }
 }
 
 impl StateStore for Bounded {
-    type Key = Key;
+    type Key = AddressKey;
 
-    fn measure_and_replace<T, F, E>(&self, key: &Key, f: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, key: &AddressKey, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -104,7 +107,7 @@ impl StateStore for Bounded {
     }
 }
 
-impl ShrinkableKeyedStateStore<Key> for Bounded {
+impl ShrinkableKeyedStateStore<AddressKey> for Bounded {
     fn retain_recent(&self, drop_below: Nanos) {
         self.known.retain_recent(drop_below);
     }

@@ -70,7 +70,12 @@ impl Builder {
     /// Believes `?user=` without a credential. Only for development and closed networks.
     #[must_use]
     pub fn open_user_ids(mut self, open: bool) -> Self {
-        self.authentication.mode = if open { AuthMode::Open } else { AuthMode::Auto };
+        let mode = &mut self.authentication.mode;
+        *mode = match *mode {
+            _ if open => AuthMode::Open,
+            AuthMode::Open => AuthMode::Auto,
+            said => said,
+        };
         self
     }
 
@@ -104,8 +109,15 @@ impl Builder {
 }
 
 impl Authentication {
+    /// How revocations are remembered: not for less time than tokens are taken.
+    fn remembered(&self) -> RevocationSettings {
+        let taken = self.verifier.as_ref().map_or(Duration::ZERO, |verifier| verifier.rules().lifetime_max);
+        let lifetime_max = self.revocations.lifetime_max.max(taken);
+        RevocationSettings { lifetime_max, ..self.revocations.clone() }
+    }
+
     pub(super) fn start(self, around: Around<'_>) -> io::Result<Started> {
-        let revocations = Revocations::open(&self.revocations, unix_ms()).map_err(io::Error::other)?;
+        let revocations = Revocations::open(&self.remembered(), unix_ms()).map_err(io::Error::other)?;
         let revocations = Arc::new(revocations);
         let settings = around.settings;
         let users = Users::new(settings.limits.connections_per_user_max, settings.rate_limits.user);
@@ -148,5 +160,29 @@ impl Started {
                 revocations.evict(unix_ms());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fanfare_auth::TokenRules;
+
+    use super::*;
+
+    /// Two settings of an application that embeds the server, of which it may have thought of one only.
+    #[test]
+    fn a_revocation_is_remembered_for_as_long_as_the_verifier_takes_tokens() {
+        let remembered_days = |verifier_days: u64, revocation_days: u64| {
+            let days = |days: u64| Duration::from_secs(days * 86_400);
+            let rules = TokenRules { lifetime_max: days(verifier_days), ..TokenRules::default() };
+            let revocations =
+                RevocationSettings { lifetime_max: days(revocation_days), ..RevocationSettings::default() };
+            let verifier = Verifier::new(Vec::new(), rules).ok();
+            let authentication = Authentication { verifier, revocations, ..Authentication::default() };
+            authentication.remembered().lifetime_max.as_secs() / 86_400
+        };
+        assert_eq!((remembered_days(90, 30), remembered_days(7, 30)), (90, 30));
     }
 }

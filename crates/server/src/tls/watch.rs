@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -17,6 +17,9 @@ use super::files::CertificateFiles;
 /// How long files have to be left alone before they are read: a certificate and its key are written one after
 /// the other.
 const SETTLED: Duration = Duration::from_millis(250);
+
+/// How long that is waited for at most: other files of the folder may never be left alone.
+const SETTLED_MAX: Duration = Duration::from_secs(2);
 
 /// Who keeps a certificate as its files have it.
 pub(super) struct Watch {
@@ -108,12 +111,15 @@ impl Folders {
         }
     }
 
-    /// Waits for a change, and until no more of them come.
+    /// Waits for a change, and until no more of them come for a while.
     async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
             return std::future::pending().await;
         }
-        while let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await {}
+        let since = Instant::now();
+        while since.elapsed() < SETTLED_MAX
+            && let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await
+        {}
     }
 }
 
@@ -129,4 +135,32 @@ fn warn(error: &notify::Error) {
 /// Reading is none: it would be heard by whoever reads because of it.
 fn is_change(kind: EventKind) -> bool {
     !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log beside the certificate, written to again and again, put a renewal off for ever.
+    #[tokio::test]
+    async fn a_folder_that_is_never_left_alone_is_read_all_the_same() {
+        let folder = std::env::temp_dir().join(format!("fanfare-watch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = CertificateFiles { cert: folder.join("a.crt"), key: folder.join("a.key") };
+        let mut folders = Folders::new();
+        folders.watch(&files);
+        let log = folder.join("a.log");
+        let noise = async {
+            for _ in 0..200 {
+                std::fs::write(&log, "line").unwrap();
+                tokio::time::sleep(SETTLED / 5).await;
+            }
+        };
+        let noticed = tokio::select! {
+            () = folders.changed() => true,
+            () = noise => false,
+        };
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(noticed);
+    }
 }

@@ -11,6 +11,11 @@ use super::Worker;
 /// How often one socket is read before the others get their turn.
 const READS_PER_TURN: usize = 4;
 
+/// Bytes after which a turn reads no socket again, and those after which it reads no other: what was read has to be
+/// understood too, which takes some milliseconds for so many, and there are others to be written to.
+const BYTES_READ_AGAIN_MAX: u64 = 256 * 1024;
+const BYTES_READ_MAX: u64 = 1024 * 1024;
+
 /// How long sockets may be left unread because some shard is behind.
 const UNREAD_MS_MAX: u64 = 100;
 
@@ -24,16 +29,27 @@ impl Worker {
             return;
         }
         self.read_ms = now_ms;
-        for key in std::mem::take(&mut self.to_read) {
+        let mut waiting = std::mem::take(&mut self.to_read).into_iter();
+        while self.counted.bytes_in < BYTES_READ_MAX
+            && let Some(key) = waiting.next()
+        {
             if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) {
                 connection.to_read = false;
                 self.read(key);
             }
         }
+        if waiting.len() > 0 {
+            // Who had no turn goes first in the next one.
+            let again = std::mem::take(&mut self.to_read);
+            self.to_read = waiting.chain(again).collect();
+        }
     }
 
     fn read(&mut self, key: SessionKey) {
-        for _ in 0..READS_PER_TURN {
+        for round in 0..READS_PER_TURN {
+            if round > 0 && self.counted.bytes_in > BYTES_READ_AGAIN_MAX {
+                break;
+            }
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
             if !connection.unread.is_empty() {
                 // It is paused; it is read again when it is resumed.
@@ -53,7 +69,12 @@ impl Worker {
                         return;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Records without content: of what is behind them no event will tell.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !connection.stream.has_more(0, self.buffer.len()) {
+                        return;
+                    }
+                }
                 Err(_) => return self.drop_connection(key),
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fanfare_core::limits::Deadlines;
 use fanfare_protocol::UserId;
 use fanfare_server::Fanfare;
-use fanfare_server::config::AuthMode;
+use fanfare_server::config::{AuthMode, NetworkConfig};
 use fanfare_server::handlers::{Identity, Refused};
 use serde_json::json;
 
@@ -45,6 +45,17 @@ async fn optional_takes_anonymous_connections_and_still_no_bad_token() {
 }
 
 #[tokio::test]
+async fn user_ids_that_are_not_believed_leave_the_mode_as_it_is() {
+    let server = Server::start_with(builder(AuthMode::Required).open_user_ids(false)).await;
+    let mut client = server.open(Handshake::default()).await.ok().unwrap();
+    let subscribe = json!({"type": "subscribe", "id": 1, "channel": "room"});
+    assert_eq!(client.ask(subscribe, "error").await["code"], "authentication_required");
+    let server = Server::start_with(builder(AuthMode::Open).open_user_ids(false)).await;
+    let refusal = server.open(Handshake { query: "user=ann", headers: &[] }).await.err().unwrap();
+    assert_eq!(number_and_code(&refusal), (403, "permission_denied"));
+}
+
+#[tokio::test]
 async fn only_open_believes_a_user_id_and_not_from_behind_a_proxy() {
     let stated = Handshake { query: "user=ann", headers: &[] };
     for mode in [AuthMode::Required, AuthMode::Optional] {
@@ -60,6 +71,11 @@ async fn only_open_believes_a_user_id_and_not_from_behind_a_proxy() {
         let refusal = server.open(Handshake { query: "user=ann", headers: &[header] }).await.err().unwrap();
         assert_eq!(number_and_code(&refusal), (403, "permission_denied"), "{header:?}");
     }
+    let proxied =
+        NetworkConfig { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..NetworkConfig::default() };
+    let behind = Server::start_with(builder(AuthMode::Open).network(proxied)).await;
+    let refusal = behind.open(Handshake { query: "user=ann", headers: &[] }).await.err().unwrap();
+    assert_eq!(number_and_code(&refusal), (403, "permission_denied"), "a proxy that says nothing is one too");
     let mut bob =
         server.attempt(Road::Query, &(token(json!({"sub": "bob"})) + "&user=ann")).await.ok().unwrap();
     assert_eq!(bob.user().await.as_deref(), Some("bob"), "a token counts for more");

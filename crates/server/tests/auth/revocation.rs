@@ -92,6 +92,25 @@ async fn a_revoked_subscription_token_ends_the_subscription_and_nothing_else() {
     assert_eq!(ann.user().await.as_deref(), Some("ann"));
 }
 
+/// They are tokens of the user's too.
+#[tokio::test]
+async fn a_users_older_subscription_tokens_are_taken_back() {
+    let server = Server::start(AuthMode::Required).await;
+    let issued = now();
+    let user = UserId::new("ann").unwrap();
+    server.node.fanfare().revoke(Revoked::Users(vec![user], issued * 1000)).await.unwrap();
+    let mut ann = server.enter(json!({"sub": "ann", "iat": issued})).await;
+    let claims = |iat: Value| json!({"sub": "ann", "channel": "$board", "jti": "board", "iat": iat});
+    let mut undated = claims(Value::Null);
+    undated.as_object_mut().unwrap().remove("iat");
+    for claims in [claims(json!(issued - 1)), undated] {
+        let subscribe = json!({"type": "subscribe", "id": 1, "channel": "$board", "token": token(claims)});
+        assert_eq!(ann.ask(subscribe, "error").await["code"], "token_revoked");
+    }
+    let newer = token(claims(json!(issued)));
+    ann.ask(json!({"type": "subscribe", "id": 1, "channel": "$board", "token": newer}), "subscribed").await;
+}
+
 #[tokio::test]
 async fn no_more_are_taken_than_can_be_remembered() {
     let settings = RevocationSettings { entries_max: 2, ..RevocationSettings::default() };

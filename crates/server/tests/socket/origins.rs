@@ -58,6 +58,50 @@ async fn an_application_lets_its_origins_in() {
     assert!(odd.is_err_and(|error| error.to_string().contains("app.example/path")));
 }
 
+/// A name that leads to the page's own site first and to this host later makes its page one of the same host and port.
+#[tokio::test]
+async fn a_name_that_was_pointed_here_opens_nothing_where_users_are_believed() {
+    let sent_to = async |node: &TestNode, host: &str, target: &str, origin: &str| {
+        let mut raw = Raw::connect(node.address).await.unwrap();
+        let origin = if origin.is_empty() { String::new() } else { format!("Origin: {origin}\r\n") };
+        let head = HEAD.replacen("/ws", target, 1);
+        raw.send(head.replace("Host: localhost\r\n", &format!("Host: {host}\r\n{origin}")).as_bytes())
+            .await
+            .unwrap();
+        raw.answer().await.unwrap()
+    };
+    let node = TestNode::start(builder().origins(["http://app.example"])).await;
+    for own in
+        ["localhost", "localhost:1", "LOCALHOST.", "a.localhost", "127.0.0.1:8000", "127.9.9.9", "[::1]:8000"]
+    {
+        assert_eq!(
+            sent_to(&node, own, "/ws?user=ann", &format!("http://{own}")).await.summary(),
+            "HTTP 101",
+            "{own}"
+        );
+    }
+    for other in
+        ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1"]
+    {
+        let answer = sent_to(&node, other, "/ws", &format!("http://{other}")).await;
+        assert_eq!(answer.summary(), "HTTP 403 origin_not_allowed", "{other}");
+        assert!(answer.body.contains("localhost"), "{}", answer.body);
+        let answer = sent_to(&node, other, "/ws?user=ann", "").await;
+        assert_eq!(answer.summary(), "HTTP 403 permission_denied", "{other}");
+        assert_eq!(sent_to(&node, other, "/ws", "").await.summary(), "HTTP 101", "nobody in particular");
+    }
+    assert_eq!(
+        sent_to(&node, "app.example", "/ws", "http://app.example").await.summary(),
+        "HTTP 101",
+        "named"
+    );
+    node.stop();
+    let node = TestNode::start(builder().open_user_ids(false)).await;
+    let answer = sent_to(&node, "evil.example", "/ws", "http://evil.example").await;
+    assert_eq!(answer.summary(), "HTTP 101", "without a token it is nobody");
+    node.stop();
+}
+
 #[tokio::test]
 async fn behind_a_proxy_that_ends_tls_the_scheme_has_to_agree() {
     let trusting = NetworkConfig {

@@ -14,6 +14,6 @@ pub(super) const TABLE: &[Setting] = &[
         "admin.on_main",
         admin.on_main,
         Flag,
-        "whether /metrics is served where clients connect too; beyond loopback with an API key"
+        "whether /metrics is served where clients connect too; beyond loopback and behind a trusted proxy with an API key"
     ),
 ];

@@ -57,7 +57,7 @@ pub(super) const TABLE: &[Setting] = &[
         "rate_limits.refusals_max",
         rate_limits.refusals_max,
         Count::<u32>::new(1, RATE_MAX),
-        "messages refused in a row after which the connection is closed"
+        "by how many messages refused may outnumber those taken before the connection is closed"
     ),
     setting!(
         "rate_limits.cost_publish",

@@ -64,8 +64,9 @@ impl TlsStream {
                     self.has_more = false;
                     return if filled > 0 { Ok(filled) } else { Err(io::ErrorKind::WouldBlock.into()) };
                 }
-                // Records may be almost empty: the others get their turn.
-                Err(_) if filled > 0 && fetched >= buffer.len() => break,
+                // Records may be almost empty, or quite: the others get their turn.
+                Err(_) if fetched >= buffer.len() && filled > 0 => break,
+                Err(error) if fetched >= buffer.len() => return Err(error),
                 Err(_) => match self.fetch() {
                     Ok(more) => {
                         fetched += more.bytes;
@@ -279,6 +280,24 @@ mod tests {
         assert_eq!(stream.read(&mut buffer).unwrap(), 0);
         drop(stream);
         assert_eq!(client.read(&mut buffer).unwrap(), 0, "the server's last word");
+    }
+
+    /// Records that are empty, or not whole yet, kept the worker with one peer for as long as they came.
+    #[test]
+    fn a_read_that_brings_nothing_ends_and_says_that_there_is_more() {
+        let (mut client, mut stream) = pair();
+        client.write_all(&[7; 16_000]).unwrap();
+        client.flush().unwrap();
+        let mut buffer = [0; 100];
+        loop {
+            let error = stream.read(&mut buffer).expect_err("a part of a record, and nothing out of it");
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            if stream.has_more(0, buffer.len()) {
+                break;
+            }
+        }
+        while stream.read(&mut buffer).is_err() {}
+        assert_eq!(buffer, [7; 100]);
     }
 
     #[test]
