@@ -208,6 +208,19 @@ test("the demo page takes a token, and says plainly when it needs one", async ()
   await ann.page.reload();
   await ann.state("Connected");
   await ann.sees("Good morning!");
+  const opened = ann.page.context().waitForEvent("page");
+  await ann.page.getByRole("link", { name: "Open a second tab" }).click();
+  const second = new Tab(await opened);
+  await second.page.getByRole("button", { name: "Join the room" }).click();
+  await second.sees("Good morning!");
+  assert.ok(!second.page.url().includes("token"), "nor is that of the second tab");
+
+  const late = await Tab.open(browser);
+  await late.page.goto(`${server.url}?token=${server.token("ann", -60)}`);
+  await late.page.getByLabel("Your name").fill("Late");
+  await late.page.getByRole("button", { name: "Join the room" }).click();
+  await late.notes(/expired/);
+  await late.notes(/takes a token/);
 
   const nobody = await Tab.open(browser);
   await nobody.page.goto(server.url);

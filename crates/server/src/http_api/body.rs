@@ -155,7 +155,21 @@ fn refusal(path: &Path, error: &serde_json::Error) -> ApiError {
     if let Some(missing) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         return ApiError::missing(&format!("{field}.{missing}"));
     }
-    ApiError::invalid(&field, expected)
+    ApiError::invalid(&field, in_json(expected))
+}
+
+/// What serde calls by names of Rust's, in words of JSON's.
+fn in_json(expected: &str) -> &str {
+    match expected {
+        "f32" | "f64" => "a number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        other => other,
+    }
 }
 
 /// The rest of serde's message is the name in backticks, then the names that are known.

@@ -114,6 +114,21 @@ async fn wrong_members_are_named() {
     }
 }
 
+/// "must be f64" and "must be a sequence" are nothing to who writes JSON.
+#[tokio::test]
+async fn kinds_of_values_are_named_as_json_has_them() {
+    let server = start().await;
+    for (operation, body, field, wanted) in [
+        ("revoke", r#"{"user":"a","before":"now"}"#, "before", "must be a number"),
+        ("disconnect", r#"{"user":"a","code":"x"}"#, "code", "must be a whole number from 0 to 65535"),
+        ("users", r#"{"users":"a"}"#, "users", "must be a list"),
+        ("publish", r#"{"channel":"a","data":1,"tags":3}"#, "tags", "must be an object"),
+    ] {
+        let message = check(&server, operation, body, 400, "invalid_field", json!(field)).await;
+        assert!(message.ends_with(wanted), "{message}");
+    }
+}
+
 /// A backend could give a message names that no client may give it.
 #[tokio::test]
 async fn names_of_labels_are_checked_like_those_of_clients() {
