@@ -197,10 +197,31 @@ fn a_subscription_token_that_is_refused_leaves_nothing_behind() {
          ann> error #1 authentication_failed
          ann: subscribe #3 vault:x
          ann> error #3 permission_denied
-         ann: subscribe #4 news:x token=T
-         ann> subscribed #4 news:x A.0 replayed=0
-         ann: publish #5 news:x token=T
+         ann: publish #5 news:x 1
          ann> error #5 permission_denied",
+    );
+}
+
+/// The token of a subscription that the rules admit anyway was not looked at, and what it allowed beyond them was refused.
+#[test]
+fn a_subscription_token_counts_where_the_rules_admit_too() {
+    check_with(
+        |setup| {
+            guarded(setup);
+            setup.namespace("past", |n| n.rules.history = Access::Token);
+        },
+        "open ann
+         api publish past:x 1
+         api> published A.1
+         ann: subscribe #1 past:x history=1
+         ann> error #1 permission_denied
+         ann: subscribe #2 past:x history=1 token=T
+         authority grants
+         ann> subscribed #2 past:x A.1 replayed=1
+         ann> message past:x A.1 1
+         ann: subscribe #3 lobby token=T
+         authority refuses authentication_failed
+         ann> error #3 authentication_failed",
     );
 }
 

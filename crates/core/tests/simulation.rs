@@ -62,7 +62,7 @@ fn the_same_seed_gives_the_same_trace() {
 #[test]
 fn the_simulation_meets_what_it_is_for() {
     let mut seen = String::new();
-    (0..40).for_each(|seed| seen += &run(seed).trace);
+    (0..80).for_each(|seed| seen += &run(seed).trace);
     for wanted in [
         "recovered=true replayed=0",
         "recovered=true replayed=5",
@@ -91,6 +91,6 @@ fn the_simulation_meets_what_it_is_for() {
         "unsubscribed long:$j token_revoked",
         "sent: User",
     ] {
-        assert!(seen.contains(wanted), "no run of forty had: {wanted}");
+        assert!(seen.contains(wanted), "no run had: {wanted}");
     }
 }

@@ -83,6 +83,8 @@ impl Shard {
             session.broker_in_flight = session.broker_in_flight.saturating_sub(1);
         }
         match question {
+            // Who is on the way out becomes nobody any more.
+            _ if self.phase(key) != Phase::Open => {}
             Question::Authenticate => self.authenticated(key, id.as_ref(), verdict),
             Question::Authorise { topic, options } => {
                 self.authorised(key, id, ticket.0 as u32, &topic, *options, verdict);

@@ -17,13 +17,20 @@ impl Shard {
     }
 
     /// Notes the wall clock. It may be set while the server runs; deadlines of tokens follow it.
-    pub(super) fn set_unix(&mut self, unix_ms: u64) {
+    pub fn set_unix(&mut self, unix_ms: u64) {
         self.unix_began_ms = unix_ms.saturating_sub(self.now_ms);
     }
 
     /// Whether what ends then, in milliseconds of Unix time, has ended by now; never without an end.
     pub(crate) fn has_expired(&self, end_unix_ms: Option<u64>) -> bool {
         end_unix_ms.is_some_and(|end_ms| end_ms <= self.unix_ms())
+    }
+
+    /// A handshake was some time ago, and says what time it was only where nothing newer is known.
+    pub(super) fn set_unix_if_unknown(&mut self, unix_ms: u64) {
+        if self.unix_began_ms == 0 {
+            self.set_unix(unix_ms);
+        }
     }
 
     /// How long the session's token holds; none without end.

@@ -33,7 +33,7 @@ impl Shard {
     pub fn open(&mut self, opening: Opening) -> SessionKey {
         let id = self.next_id(self.sessions.vacant_key());
         self.counters.opened += 1;
-        self.set_unix(opening.opened_unix_ms);
+        self.set_unix_if_unknown(opening.opened_unix_ms);
         let user = opening.identity.user.clone();
         let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
         if let Some(user) = user {

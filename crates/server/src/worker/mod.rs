@@ -161,6 +161,7 @@ impl Worker {
     /// Inputs first, then what follows from them, then writes: everything queued for a socket in one.
     fn turn(&mut self, events: &Events) {
         self.shard.set_now(self.now_ms());
+        self.shard.set_unix(unix_ms());
         for event in events {
             if event.token() == WAKE {
                 continue;
