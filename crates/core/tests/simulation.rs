@@ -62,7 +62,7 @@ fn the_same_seed_gives_the_same_trace() {
 #[test]
 fn the_simulation_meets_what_it_is_for() {
     let mut seen = String::new();
-    (0..80).for_each(|seed| seen += &run(seed).trace);
+    (0..300).for_each(|seed| seen += &run(seed).trace);
     for wanted in [
         "recovered=true replayed=0",
         "recovered=true replayed=5",
