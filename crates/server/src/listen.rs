@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::network::{self, Arrived, Network};
+use crate::network::{self, Arrived, Network, Visit};
 use crate::tls::Tls;
 use socket::HttpSocket;
 
@@ -93,17 +93,11 @@ async fn accept(listener: TcpListener, service: Service) {
             Ok((stream, address)) => {
                 back_off = BackOff::default();
                 let answer = service.tls.is_none();
-                if service
-                    .network
-                    .as_ref()
-                    .is_some_and(|network| !network.admits(&stream, address.ip(), answer))
-                {
-                    continue;
-                }
+                let Some(visit) = service.admit(&stream, address, answer) else { continue };
                 let service = service.clone();
                 tokio::spawn(async move {
                     service.connection(stream, address).await;
-                    drop(slot);
+                    drop((slot, visit));
                 });
             }
             Err(error) => back_off.wait(&error).await,
@@ -112,6 +106,15 @@ async fn accept(listener: TcpListener, service: Service) {
 }
 
 impl Service {
+    /// A connection's place among those of its address, if it is not turned away.
+    fn admit(&self, stream: &TcpStream, peer: SocketAddr, answer: bool) -> Option<Option<Visit>> {
+        let Some(network) = &self.network else { return Some(None) };
+        if !network.admits(stream, peer.ip(), answer) {
+            return None;
+        }
+        network.enter(stream, peer.ip(), answer).ok()
+    }
+
     async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr) {
         let mut arrived = Arrived { peer, over_tls: self.tls.is_some(), proxied: false };
         if let Some(network) = &self.network {

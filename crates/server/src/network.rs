@@ -4,6 +4,7 @@
 //! In the order in which a connection meets them:
 //!
 //! - `rates`: how often one address may connect and shake hands
+//! - `visits`: how many connections of one address speak HTTP at a time
 //! - `proxy_protocol`: the PROXY header that a proxy puts in front
 //! - `address`, `forwarded`: the client's address, out of what trusted proxies say
 //! - [`origin`]: which pages may connect; `cors`, the same for the HTTP API
@@ -17,6 +18,7 @@ mod forwarded;
 pub mod origin;
 mod proxy_protocol;
 mod rates;
+mod visits;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +40,12 @@ use crate::config::NetworkConfig;
 use address::Proxies;
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
+pub(crate) use visits::Visit;
+use visits::Visits;
+
+/// Connections of one address that may speak HTTP at a time, those that have not become WebSockets yet included: a
+/// thirtieth of what a listener serves.
+const HTTP_PER_ADDRESS_MAX: u32 = 256;
 
 /// A request that was refused for where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +62,7 @@ pub struct Network {
     limit_loopback: bool,
     accepts: Rates,
     handshakes: Rates,
+    visits: Arc<Visits>,
     admission: Arc<Admission>,
 }
 
@@ -93,7 +102,24 @@ impl Network {
             limit_loopback,
             accepts: Rates::new(config.accepts, config.addresses_max),
             handshakes: Rates::new(config.handshakes, config.addresses_max),
+            visits: Arc::default(),
             admission,
+        }
+    }
+
+    /// A place for a connection that speaks HTTP, if its address has one left; none counts where none is bounded.
+    pub(crate) fn enter(
+        &self,
+        stream: &TcpStream,
+        peer: IpAddr,
+        answer: bool,
+    ) -> Result<Option<Visit>, ErrorCode> {
+        if self.is_exempt(peer) || self.proxies.trusts(peer) {
+            return Ok(None);
+        }
+        match self.visits.enter(peer, HTTP_PER_ADDRESS_MAX) {
+            Some(visit) => Ok(Some(visit)),
+            None => Err(self.turn_away(stream, peer, answer)),
         }
     }
 
@@ -105,13 +131,19 @@ impl Network {
         if self.is_exempt(peer) || self.proxies.trusts(peer) || self.accepts.take(peer).is_ok() {
             return true;
         }
-        self.admission.refused(ErrorCode::RateLimited);
-        tracing::debug!(%peer, code = ErrorCode::RateLimited.as_str(), "a connection was refused");
+        self.turn_away(stream, peer, answer);
+        false
+    }
+
+    fn turn_away(&self, stream: &TcpStream, peer: IpAddr, answer: bool) -> ErrorCode {
+        let code = ErrorCode::RateLimited;
+        self.admission.refused(code);
+        tracing::debug!(%peer, code = code.as_str(), "a connection was refused");
         if answer {
             // A socket that takes nothing right after it was accepted is not waited for.
             let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
         }
-        false
+        code
     }
 
     /// Takes the PROXY header off a connection where there has to be one, and notes for whom it is. False if the
