@@ -163,6 +163,7 @@ fn the_listener_for_administration_is_another_one() {
     let config = loaded("admin.listen = []", &[], &[]).config;
     assert!(config.admin.listen.is_empty() && config.chose_admin_listener());
     assert!(loaded("", &["FANFARE_ADMIN_LISTEN="], &[]).config.admin.listen.is_empty());
+    assert!(loaded("", &[], &["admin.listen=[]"]).config.admin.listen.is_empty());
     assert!(!loaded("listen = \"127.0.0.1:8001\"", &[], &[]).config.chose_admin_listener());
     let text = refused("listen = \"127.0.0.1:9\"\nadmin.listen = \"127.0.0.1:9\"", &[], &[]);
     assert!(text.contains("cannot serve both"), "{text}");
