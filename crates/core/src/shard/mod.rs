@@ -256,9 +256,12 @@ impl Shard {
             Command::Authenticate { id, token } => self.authenticate(key, id, token),
             Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
             Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
-            Command::Message { channel, data, labels } => {
-                let message = ClientMessage { channel, data, labels, echo: true, idempotency_key: None };
-                self.publish(key, None, message, false);
+            Command::Message { id, channel, data, labels, echo } => {
+                let Some(channel) = channel.or_else(|| self.room(key)) else {
+                    return self.fail(key, id.as_ref(), ErrorCode::InvalidChannel);
+                };
+                let message = ClientMessage { channel, data, labels, echo, idempotency_key: None };
+                self.publish(key, id, message, false);
             }
             Command::Publish { id, channel, data, labels, echo, idempotency_key } => {
                 let message = ClientMessage { channel, data, labels, echo, idempotency_key };
@@ -270,10 +273,18 @@ impl Shard {
             Command::SetStatus { id, status } => self.set_status(key, id, status),
             Command::Users { id, users } => self.users(key, id, users),
             Command::Ping { id } => self.send(key, &Event::Pong { id: id.as_ref() }),
+            Command::Heartbeat { sent } => {
+                let unix_ms = self.unix_ms();
+                self.send(key, &Event::Heartbeat { sent: &sent, unix_ms });
+            }
             Command::Pong => {}
             Command::Disconnect => self.close(key, fanfare_protocol::CloseCode::Normal, None),
             Command::Custom { id, kind, data } => self.custom(key, id, kind, data),
         }
+    }
+
+    fn room(&self, key: SessionKey) -> Option<ChannelName> {
+        self.session(key)?.room().cloned()
     }
 
     fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
