@@ -5,13 +5,14 @@ use fanfare_dialect_native::NativeJson;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Dialect, Incoming};
 
-use super::encode::json_messages;
-use super::spec;
+use fanfare_testkit::transcripts::spec;
+
+use super::SUITE;
 
 #[test]
 fn the_examples_of_the_specification_are_true() {
     let text = std::fs::read_to_string(spec().join("SPEC.md")).unwrap();
-    let told = json_messages();
+    let told = SUITE.texts().unwrap();
     let (mut said_count, mut told_count) = (0, 0);
     for (index, line) in text.lines().enumerate() {
         if let Some(message) = line.strip_prefix("→ ") {

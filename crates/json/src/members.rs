@@ -6,86 +6,73 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use fanfare_protocol::ErrorCode;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+pub use serde_json::value::RawValue;
 
 use crate::failure::{Checked, Failure};
 
-/// The member called `type` and the others, under the names of their Rust fields.
+/// The members that a kind of message has, as the texts of their values. [`members!`](crate::members!) makes them.
+pub trait Members<'a>: Default {
+    /// Where the value of the member of this name goes; none for a name that is not known.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<&'a RawValue>>;
+}
+
+/// Makes a struct of members: each field stands for the member of the name given, none where it is absent.
+#[macro_export]
 macro_rules! members {
-    ($($field:ident = $name:literal,)*) => {
-        /// Every member that some command knows, as the text of its value.
+    ($(#[$meta:meta])* $visibility:vis struct $struct:ident { $($field:ident = $name:literal,)* }) => {
+        $(#[$meta])*
         #[derive(Debug, Default)]
-        pub(super) struct Members<'a> {
-            $(pub(super) $field: Option<&'a RawValue>,)*
+        $visibility struct $struct<'a> {
+            $($visibility $field: Option<&'a $crate::members::RawValue>,)*
         }
 
-        impl<'a> Members<'a> {
-            fn set<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        impl<'a> $crate::members::Members<'a> for $struct<'a> {
+            fn slot(&mut self, name: &str) -> Option<&mut Option<&'a $crate::members::RawValue>> {
                 match name {
-                    $($name => self.$field = Some(map.next_value()?),)*
-                    _ => {
-                        map.next_value::<IgnoredAny>()?;
-                    }
+                    $($name => Some(&mut self.$field),)*
+                    _ => None,
                 }
-                Ok(())
             }
         }
     };
 }
 
-members! {
-    kind = "type",
-    id = "id",
-    channel = "channel",
-    pattern = "pattern",
-    data = "data",
-    binary = "binary",
-    token = "token",
-    method = "method",
-    recover = "recover",
-    history = "history",
-    filter = "filter",
-    info = "info",
-    presence = "presence",
-    echo = "echo",
-    idempotency_key = "idempotency_key",
-    tags = "tags",
-    key = "key",
-    counts_only = "counts_only",
-    since = "since",
-    limit = "limit",
-    reverse = "reverse",
-    status = "status",
-    users = "users",
-}
+/// The members that an object's text has.
+struct Object<M>(M);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+impl<'de, M: Members<'de>> Deserialize<'de> for Object<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+        struct Walk<M>(PhantomData<M>);
+        impl<'de, M: Members<'de>> Visitor<'de> for Walk<M> {
+            type Value = Object<M>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Members::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<M>, A::Error> {
+                let mut members = M::default();
                 while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
-                    members.set(&name, &mut map)?;
+                    match members.slot(&name) {
+                        Some(slot) => *slot = Some(map.next_value()?),
+                        None => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
                 }
-                Ok(members)
+                Ok(Object(members))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Walk(PhantomData))
     }
 }
 
 /// A string that is borrowed wherever it has no escapes.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -109,15 +96,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Finds the members.
-pub(super) fn parse(text: &str) -> Checked<Members<'_>> {
+/// Finds the members of a message.
+///
+/// # Errors
+/// When it is not JSON, or no object.
+pub fn parse<'a, M: Members<'a>>(text: &'a str) -> Checked<M> {
     let first = text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     if first == Some(b'{') {
-        return serde_json::from_str(text).map_err(|error| not_json(&error));
+        return match serde_json::from_str(text) {
+            Ok(Object(members)) => Ok(members),
+            Err(error) => Err(not_json(&error)),
+        };
     }
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Err(Failure::new(ErrorCode::InvalidMessage, "the message must be an object with a type")),
         Err(error) => Err(not_json(&error)),
+    }
+}
+
+/// Finds the members of an object within a message; `member` is its name.
+///
+/// # Errors
+/// When it is no object.
+pub fn inner<'a, M: Members<'a>>(member: &str, value: &'a RawValue) -> Checked<M> {
+    match serde_json::from_str(value.get()) {
+        Ok(Object(members)) => Ok(members),
+        Err(_) => Err(Failure::invalid(member, "an object")),
     }
 }
 
@@ -130,7 +134,7 @@ fn not_json(error: &serde_json::Error) -> Failure {
 ///
 /// Most messages have fewer brackets than they may have levels, and counting bytes is nearly free; only the
 /// others are walked through. Neither recurses.
-pub(crate) fn too_deep(text: &[u8], depth_max: u32) -> bool {
+pub fn too_deep(text: &[u8], depth_max: u32) -> bool {
     let depth_max = depth_max as usize;
     if text.len() <= depth_max {
         return false;
@@ -182,9 +186,13 @@ mod tests {
         assert!(too_deep("[".repeat(10_000).as_bytes(), 64));
     }
 
+    members! {
+        struct Known { id = "id", }
+    }
+
     #[test]
     fn the_last_of_two_members_counts_and_escaped_names_are_names() {
-        let members = parse(r#"{"id":1,"\u0069d":2,"other":[{}]}"#).unwrap();
+        let members: Known<'_> = parse(r#"{"id":1,"\u0069d":2,"other":[{}]}"#).unwrap();
         assert_eq!(members.id.map(RawValue::get), Some("2"));
     }
 }

@@ -11,11 +11,13 @@ use fanfare_protocol::{
     Publication, RequestId, UserId,
 };
 
+use crate::script;
+
 /// Takes the file, the name and the event.
-pub(crate) type Visit<'v> = &'v mut dyn FnMut(&str, &str, &Event<'_>);
+pub(super) type Visit<'v> = &'v mut dyn FnMut(&str, &str, &Event<'_>);
 
 /// Shows every event to `visit`.
-pub(crate) fn each(visit: Visit<'_>) {
+pub(super) fn each(visit: Visit<'_>) {
     connection(visit);
     subscriptions(visit);
     ended_subscriptions(visit);
@@ -31,11 +33,15 @@ const NOON_MS: u64 = 1_767_268_800_250;
 const CONNECTION: ConnectionId = ConnectionId { node: 0x5f3a_91c2, serial: 0x0100_0000_0000_002a };
 
 fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
+    UserId::new(id).unwrap_or_else(|error| panic!("{id}: {error}"))
 }
 
 fn lobby() -> ChannelName {
-    ChannelName::new("chat:lobby").unwrap()
+    script::channel("chat:lobby")
+}
+
+fn pattern(pattern: &str) -> ChannelPattern {
+    ChannelPattern::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
 fn position(offset: u64) -> Position {
@@ -79,7 +85,14 @@ fn connection(visit: Visit<'_>) {
     visit("connection", "connected, anonymous", &connected(None, None));
     visit("connection", "connected, for an hour", &connected(Some(&ann), Some(3_600_000)));
     visit("connection", "connected, anonymous and for a while", &connected(None, Some(59_250)));
+    let greeting =
+        |user| Event::Connected { id: None, connection: CONNECTION, user, expires_in_ms: None, bounds };
+    visit("connection", "connected, in greeting", &greeting(Some(&ann)));
+    visit("connection", "connected, in greeting, anonymous", &greeting(None));
     authentication(visit);
+    visit("connection", "heartbeat", &Event::Heartbeat { sent: "1767268800200", unix_ms: NOON_MS });
+    let timeless = Event::Heartbeat { sent: "null", unix_ms: NOON_MS };
+    visit("connection", "heartbeat, without a time", &timeless);
     visit("connection", "pong", &Event::Pong { id: None });
     visit("connection", "pong, with an id", &Event::Pong { id: Some(&id) });
     let text = RequestId::Text("a \"quoted\" \\ id\nof two lines \u{1} é".into());
@@ -116,7 +129,7 @@ fn authentication(visit: Visit<'_>) {
 fn subscriptions(visit: Visit<'_>) {
     let id = number("1");
     let channel = Topic::Channel(lobby());
-    let pattern = Topic::Pattern(ChannelPattern::new("orders.*.paid").unwrap());
+    let pattern = Topic::Pattern(pattern("orders.*.paid"));
     let members = members();
     let plain = Subscribed {
         id: Some(&id),
@@ -139,7 +152,7 @@ fn subscriptions(visit: Visit<'_>) {
     visit("subscriptions", "subscribed, to a channel without messages", &Event::Subscribed(fresh));
     let renewed = Subscribed { position: None, ..plain.clone() };
     visit("subscriptions", "subscribed, again with a newer token", &Event::Subscribed(renewed));
-    let private = Topic::Channel(ChannelName::new("chat:$staff").unwrap());
+    let private = Topic::Channel(script::channel("chat:$staff"));
     let allowed = Subscribed { topic: &private, ..plain.clone() };
     visit("subscriptions", "subscribed, to a private channel", &Event::Subscribed(allowed));
     let wild = Subscribed { topic: &pattern, position: None, ..plain };
@@ -162,7 +175,7 @@ fn subscriptions(visit: Visit<'_>) {
 }
 
 fn ended_subscriptions(visit: Visit<'_>) {
-    let topics = [Topic::Channel(lobby()), Topic::Pattern(ChannelPattern::new("orders.*.paid").unwrap())];
+    let topics = [Topic::Channel(lobby()), Topic::Pattern(pattern("orders.*.paid"))];
     for topic in &topics {
         for code in [ErrorCode::PermissionDenied, ErrorCode::TokenExpired, ErrorCode::TokenRevoked] {
             let kind = if matches!(topic, Topic::Channel(_)) { "a channel" } else { "a pattern" };
@@ -194,7 +207,45 @@ fn messages(visit: Visit<'_>) {
     visit("messages", "direct message, from the backend", &Event::Direct(&direct));
     let direct = Direct { from: Some(user("ann")), data: Payload::null(), timestamp_ms: NOON_MS };
     visit("messages", "direct message, from a user", &Event::Direct(&direct));
+    let direct = Direct { from: None, data: json(r#""for \"you\"""#), timestamp_ms: NOON_MS };
+    visit("messages", "direct message, of a string", &Event::Direct(&direct));
     visit("messages", "lagged", &Event::Lagged { channel: &lobby(), dropped: 17 });
+    strings(visit);
+    entries(visit);
+}
+
+/// What a string is to those who take text as it is.
+fn strings(visit: Visit<'_>) {
+    let strings = [
+        ("a string", r#""hello""#),
+        ("a string with escapes", r#""a \"b\" \\ \u00e9\n \ud83d\ude00""#),
+        ("an empty string", r#""""#),
+        ("a string with half a surrogate pair", r#""\ud800""#),
+        ("a number", "1.50e+3"),
+    ];
+    for (name, text) in strings {
+        let message = publication(42, json(text));
+        visit("messages", &format!("message, {name}"), &Event::Message(&message));
+    }
+    let mut named = publication(42, json(r#""hello""#));
+    named.from_name = Some("Ann \"A\" Lee".into());
+    visit("messages", "message, from a user with a name", &Event::Message(&named));
+    named.data = Payload::Binary(Bytes::new());
+    visit("messages", "message, binary and empty", &Event::Message(&named));
+    named.data = Payload::Text(Bytes::from_static(b"cut \xff short"));
+    visit("messages", "message, text that is not UTF-8", &Event::Message(&named));
+}
+
+/// Entries of a channel's history that say who came and went.
+fn entries(visit: Visit<'_>) {
+    for (kind, word) in [(Kind::Join, "join"), (Kind::Leave, "leave")] {
+        let mut entry = Publication { kind, ..publication(43, Payload::null()) };
+        visit("entries", &format!("{word} entry"), &Event::Message(&entry));
+        entry.from_name = Some("Ann".into());
+        visit("entries", &format!("{word} entry, of a user with a name"), &Event::Message(&entry));
+        entry = Publication { from: None, from_name: None, ..entry };
+        visit("entries", &format!("{word} entry, of an anonymous connection"), &Event::Message(&entry));
+    }
 }
 
 fn member(id: &str, connections: u32, info: Option<Payload>) -> Member {
@@ -225,6 +276,14 @@ fn presence(visit: Visit<'_>) {
     let counted = Event::Presence { id: Some(&id), channel: &channel, members: &counted };
     visit("presence", "presence, only the counts", &counted);
     let binary = member("eve", 1, Some(Payload::Binary(Bytes::from_static(&[1, 2, 3]))));
+    let named = Member { name: Some("Ann".into()), ..member("ann", 1, None) };
+    visit("presence", "join, of a user with a name", &Event::Joined { channel: &channel, member: &named });
+    visit("presence", "leave, of a user with a name", &Event::Left { channel: &channel, member: &named });
+    let posted = Member { posted: true, ..named };
+    visit("presence", "join, which is an entry too", &Event::Joined { channel: &channel, member: &posted });
+    visit("presence", "leave, which is an entry too", &Event::Left { channel: &channel, member: &posted });
+    let told = Event::Presence { id: None, channel: &channel, members: &listed };
+    visit("presence", "presence, because somebody came", &told);
     visit("presence", "join, with binary info", &Event::Joined { channel: &channel, member: &binary });
 }
 
@@ -244,6 +303,10 @@ fn history(visit: Visit<'_>) {
     let (publications, position) = (&[][..], position(43));
     let event = Event::History { id: Some(&id), channel: &channel, publications, position, more: false };
     visit("history", "history, an empty page", &event);
+    let came = [Arc::new(Publication { kind: Kind::Join, ..publication(43, Payload::null()) })];
+    let publications = &came[..];
+    let event = Event::History { id: Some(&id), channel: &channel, publications, position, more: false };
+    visit("history", "history, an entry", &event);
 }
 
 fn requests(visit: Visit<'_>) {
@@ -258,6 +321,7 @@ fn requests(visit: Visit<'_>) {
     );
     let binary = Payload::Binary(Bytes::from_static(b"\x89PNG"));
     visit("requests", "response, binary", &Event::Response { id: Some(&id), data: &binary });
+    visit("requests", "response, to no id", &Event::Response { id: None, data: &sum });
     let published = |duplicate| Event::Published { id: Some(&id), position: position(42), duplicate };
     visit("requests", "published", &published(false));
     visit("requests", "published, by an earlier attempt under the same key", &published(true));
@@ -279,13 +343,18 @@ fn errors(visit: Visit<'_>) {
         let error = ErrorEvent { id: Some(&id), code: *code, text: code.text().into(), retry_after_ms };
         visit("errors", code.as_str(), &Event::Error(error));
     }
+    for code in ErrorCode::ALL {
+        let retry_after_ms = (*code == ErrorCode::RateLimited).then_some(1500);
+        let error = ErrorEvent { id: None, code: *code, text: code.text().into(), retry_after_ms };
+        visit("errors", &format!("{}, without an id", code.as_str()), &Event::Error(error));
+    }
     let one = number("1");
     let text = "\"subscribe\" takes a token that names this private channel".into();
     let error = ErrorEvent { id: Some(&one), code: ErrorCode::PermissionDenied, text, retry_after_ms: None };
     visit("errors", "permission_denied, naming the rule", &Event::Error(error));
     let text = "the message is not valid JSON: expected value at line 1 column 1".into();
     let error = ErrorEvent { id: None, code: ErrorCode::InvalidJson, text, retry_after_ms: None };
-    visit("errors", "invalid_json, without an id", &Event::Error(error));
+    visit("errors", "invalid_json, at a place", &Event::Error(error));
 }
 
 fn disconnects(visit: Visit<'_>) {

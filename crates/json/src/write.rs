@@ -26,12 +26,12 @@ const ESCAPES: [u8; 256] = {
 };
 
 /// Appends bytes that are JSON already.
-pub(super) fn raw(out: &mut Vec<u8>, json: &str) {
+pub fn raw(out: &mut Vec<u8>, json: &str) {
     out.extend_from_slice(json.as_bytes());
 }
 
 /// Appends a string with its quotes.
-pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+pub fn string(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     let mut rest = text.as_bytes();
@@ -53,18 +53,18 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a string that has nothing to escape: digits, dashes, our own words.
-pub(super) fn plain(out: &mut Vec<u8>, text: impl std::fmt::Display) {
+pub fn plain(out: &mut Vec<u8>, text: impl std::fmt::Display) {
     // Writing into a vector cannot fail.
     let _ = write!(out, "\"{text}\"");
 }
 
 /// Appends a whole number.
-pub(super) fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+pub fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends milliseconds as seconds with three places: the form of every point in time.
-pub(super) fn time(out: &mut Vec<u8>, ms: u64) {
+pub fn time(out: &mut Vec<u8>, ms: u64) {
     number(out, ms / 1000);
     out.push(b'.');
     let fraction = ms % 1000;
@@ -73,7 +73,7 @@ pub(super) fn time(out: &mut Vec<u8>, ms: u64) {
 }
 
 /// Appends milliseconds as seconds with as many places as they need: the form of every span of time.
-pub(super) fn span(out: &mut Vec<u8>, ms: impl Into<u64>) {
+pub fn span(out: &mut Vec<u8>, ms: impl Into<u64>) {
     let ms = ms.into();
     if ms.is_multiple_of(1000) {
         return number(out, ms / 1000);
@@ -84,23 +84,16 @@ pub(super) fn span(out: &mut Vec<u8>, ms: impl Into<u64>) {
     }
 }
 
-/// Appends `,"id":…` where there is an id.
-pub(super) fn id(out: &mut Vec<u8>, id: Option<&RequestId>) {
+/// Appends a request's id in the client's own spelling.
+pub fn request_id(out: &mut Vec<u8>, id: &RequestId) {
     match id {
-        None => {}
-        Some(RequestId::Number(spelling)) => {
-            raw(out, ",\"id\":");
-            raw(out, spelling);
-        }
-        Some(RequestId::Text(text)) => {
-            raw(out, ",\"id\":");
-            string(out, text);
-        }
+        RequestId::Number(spelling) => raw(out, spelling),
+        RequestId::Text(text) => string(out, text),
     }
 }
 
 /// Appends `,"data":…`, or `,"binary":"…"` where the payload is neither JSON nor text.
-pub(super) fn payload(out: &mut Vec<u8>, payload: &Payload) {
+pub fn payload(out: &mut Vec<u8>, payload: &Payload) {
     match payload {
         Payload::Json(json) => {
             raw(out, ",\"data\":");
@@ -118,7 +111,7 @@ pub(super) fn payload(out: &mut Vec<u8>, payload: &Payload) {
 }
 
 /// Appends a payload where only a value fits: binary ones become `{"binary":"…"}`.
-pub(super) fn value(out: &mut Vec<u8>, payload: &Payload) {
+pub fn value(out: &mut Vec<u8>, payload: &Payload) {
     match payload {
         Payload::Json(json) => out.extend_from_slice(json),
         Payload::Text(text) => string(out, &String::from_utf8_lossy(text)),
