@@ -66,6 +66,11 @@ pub fn string<'a>(member: impl fmt::Display, value: &'a RawValue) -> Checked<Cow
     }
 }
 
+/// The characters of a string's JSON; none when it is no string, or holds half a surrogate pair.
+pub fn unquoted(json: &[u8]) -> Option<Cow<'_, str>> {
+    serde_json::from_slice(json).ok().map(|Text(text)| text)
+}
+
 /// A token; none when absent. It may be as long as the message, and no error repeats any of it.
 pub fn secret(member: &str, value: Option<&RawValue>) -> Checked<Option<Secret>> {
     text(member, value)?.map(|token| failure::secret(member, &token)).transpose()

@@ -15,7 +15,8 @@ mod events;
 use std::error::Error;
 use std::path::PathBuf;
 
-use fanfare_protocol::{Dialect, ErrorCode};
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{Dialect, ErrorCode, Incoming};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -73,6 +74,31 @@ impl Suite<'_> {
         }
         self.check_decoding()?;
         self.check_encoding()
+    }
+
+    /// Checks the examples in a text about the dialect, and says how many there were: after `→ ` what a client says, which
+    /// is understood, and after `← ` what the server says, which is in a transcript.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    ///
+    /// # Panics
+    /// When an example is not true.
+    pub fn check_examples(&self, text: &str) -> Read<(usize, usize)> {
+        let told = self.texts()?;
+        let (_, dialect) = self.encodings.first().ok_or("no encoding")?;
+        let (mut said_count, mut told_count) = (0, 0);
+        for line in text.lines() {
+            if let Some(message) = line.strip_prefix("→ ") {
+                let outcome = dialect.decode(Incoming::Text(message), &DecodeLimits::default());
+                assert!(outcome.is_ok(), "{}: {message}: {outcome:?}", self.folder);
+                said_count += 1;
+            } else if let Some(message) = line.strip_prefix("← ") {
+                assert!(told.contains(message), "{}: in no transcript: {message}", self.folder);
+                told_count += 1;
+            }
+        }
+        Ok((said_count, told_count))
     }
 
     fn path(&self) -> PathBuf {

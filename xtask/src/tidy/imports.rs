@@ -25,11 +25,7 @@ const fn row(
 const TABLE: &[Row] = &[
     row("fanfare-wire", &[], Some(&["bytes", "memchr", "simdutf8", "httparse", "sha1", "base64"])),
     row("fanfare-protocol", &[], Some(&["bytes"])),
-    row(
-        "fanfare-json",
-        &["fanfare-protocol"],
-        Some(&["bytes", "serde", "serde_json", "base64", "itoa"]),
-    ),
+    row("fanfare-json", &["fanfare-protocol"], Some(&["bytes", "serde", "serde_json", "base64", "itoa"])),
     row(
         "fanfare-dialect-*",
         &["fanfare-protocol", "fanfare-json"],

@@ -5,11 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod schema;
-mod specification;
 
 use fanfare_dialect_native::{NativeJson, NativeProtobuf};
 use fanfare_protocol::ErrorCode;
-use fanfare_testkit::transcripts::{Encoding, Suite};
+use fanfare_testkit::transcripts::{Encoding, Suite, spec};
 
 /// What the transcripts have to cover.
 const SUITE: Suite<'_> = Suite {
@@ -50,4 +49,12 @@ const SUITE: Suite<'_> = Suite {
 fn what_is_said_and_told_is_as_written() {
     let schema = schema::Compiled::read();
     Suite { schema: Some(&schema), ..SUITE }.check().unwrap();
+}
+
+/// What a client says in `spec/SPEC.md` is understood, and what the server says is in the transcripts.
+#[test]
+fn the_examples_of_the_specification_are_true() {
+    let text = std::fs::read_to_string(spec().join("SPEC.md")).unwrap();
+    let (said, told) = SUITE.check_examples(&text).unwrap();
+    assert!(said >= 15 && told >= 25, "{said} and {told} examples");
 }

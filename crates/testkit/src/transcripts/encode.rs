@@ -134,10 +134,7 @@ impl Suite<'_> {
     }
 
     /// All text messages that the transcripts hold.
-    ///
-    /// # Errors
-    /// When the files cannot be read.
-    pub fn texts(&self) -> Read<BTreeSet<String>> {
+    pub(super) fn texts(&self) -> Read<BTreeSet<String>> {
         let mut texts = BTreeSet::new();
         for file in self.files("encode_")? {
             texts.extend(self.read::<Case>(&file)?.into_iter().filter_map(|case| case.text.or(case.json)));
