@@ -4,7 +4,7 @@ use fanfare_json::object::{self, key, number, open, span, text};
 use fanfare_json::write;
 use fanfare_protocol::event::ErrorEvent;
 use fanfare_protocol::publication::Kind;
-use fanfare_protocol::{ErrorCode, Event, RequestId, UserId};
+use fanfare_protocol::{ErrorCode, Event, Payload, RequestId, UserId};
 
 use crate::content;
 
@@ -18,17 +18,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             content::payload(out, "data", &publication.data);
             end(out, None);
         }
-        Event::Direct(direct) => {
-            open(out, "broadcast");
-            content::payload(out, "payload", &direct.data);
-            out.push(b'}');
-        }
-        Event::Response { id, data } => {
-            open(out, "response");
-            content::payload(out, "payload", data);
-            request_id(out, *id);
-            out.push(b'}');
-        }
+        Event::Direct(direct) => value(out, "broadcast", &direct.data, None),
+        Event::Response { id, data } => value(out, "response", data, *id),
         Event::Pong { id } => {
             open(out, "pong");
             request_id(out, *id);
@@ -86,6 +77,14 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::Heartbeat { .. } => return false,
     }
     true
+}
+
+/// A message whose payload is the application's.
+fn value(out: &mut Vec<u8>, kind: &str, payload: &Payload, id: Option<&RequestId>) {
+    open(out, kind);
+    content::payload(out, "payload", payload);
+    request_id(out, id);
+    out.push(b'}');
 }
 
 /// Begins a message whose payload is an object.

@@ -19,6 +19,7 @@ mod administration;
 mod canaries;
 mod conversation;
 mod cookies;
+mod dialects;
 mod embedding;
 mod handlers;
 mod limits;
