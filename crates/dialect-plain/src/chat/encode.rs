@@ -89,42 +89,35 @@ impl Entry<'_> {
     }
 }
 
-/// What somebody said, or that they came or went.
+/// What somebody said, or the entry that they came or went, which says so in words.
 fn message(out: &mut Vec<u8>, publication: &Publication) {
     let user = content::sender(publication);
     let name = publication.from_name.as_deref().or(user.as_deref());
-    let content = match publication.kind {
-        Kind::Message => content::text(&publication.data),
-        kind => sentence(kind, name.unwrap_or_default()).into(),
-    };
     Entry {
         kind: publication.kind.entry().unwrap_or("message"),
         user: user.as_deref(),
         name,
         room: Some(publication.channel.as_str()),
-        content: &content,
+        content: &content::text(&publication.data),
         ms: publication.timestamp_ms,
     }
     .write(out);
 }
 
+/// Where the room's history does not say it.
 fn membership(out: &mut Vec<u8>, kind: Kind, channel: &ChannelName, member: &Member, ms: u64) {
     let user = member.user.as_str();
     let name = member.name.as_deref().unwrap_or(user);
+    let went = if kind == Kind::Leave { "left" } else { "joined" };
     Entry {
         kind: kind.entry().unwrap_or("message"),
         user: Some(user),
         name: Some(name),
         room: Some(channel.as_str()),
-        content: &sentence(kind, name),
+        content: &format!("{name} {went} the room"),
         ms,
     }
     .write(out);
-}
-
-fn sentence(kind: Kind, name: &str) -> String {
-    let went = if kind == Kind::Leave { "left" } else { "joined" };
-    format!("{name} {went} the room")
 }
 
 fn failed(out: &mut Vec<u8>, code: ErrorCode, content: &str) {

@@ -238,12 +238,14 @@ fn strings(visit: Visit<'_>) {
 
 /// Entries of a channel's history that say who came and went.
 fn entries(visit: Visit<'_>) {
-    for (kind, word) in [(Kind::Join, "join"), (Kind::Leave, "leave")] {
-        let mut entry = Publication { kind, ..publication(43, Payload::null()) };
+    for (kind, word, went) in [(Kind::Join, "join", "joined"), (Kind::Leave, "leave", "left")] {
+        let text = |who: &str| Payload::Text(format!("{who} {went} the room").into());
+        let mut entry = Publication { kind, ..publication(43, text("ann")) };
         visit("entries", &format!("{word} entry"), &Event::Message(&entry));
-        entry.from_name = Some("Ann".into());
+        entry = Publication { from_name: Some("Ann".into()), data: text("Ann"), ..entry };
         visit("entries", &format!("{word} entry, of a user with a name"), &Event::Message(&entry));
-        entry = Publication { from: None, from_name: None, ..entry };
+        let who = CONNECTION.to_string();
+        entry = Publication { from: None, from_name: None, data: text(&who), ..entry };
         visit("entries", &format!("{word} entry, of an anonymous connection"), &Event::Message(&entry));
     }
 }
@@ -303,7 +305,10 @@ fn history(visit: Visit<'_>) {
     let (publications, position) = (&[][..], position(43));
     let event = Event::History { id: Some(&id), channel: &channel, publications, position, more: false };
     visit("history", "history, an empty page", &event);
-    let came = [Arc::new(Publication { kind: Kind::Join, ..publication(43, Payload::null()) })];
+    let came = [Arc::new(Publication {
+        kind: Kind::Join,
+        ..publication(43, Payload::Text(Bytes::from_static(b"ann joined the room")))
+    })];
     let publications = &came[..];
     let event = Event::History { id: Some(&id), channel: &channel, publications, position, more: false };
     visit("history", "history, an entry", &event);
