@@ -37,6 +37,7 @@ mod authority;
 mod connection;
 mod handshake;
 mod inbox;
+mod sessions;
 mod traffic;
 mod upgraded;
 mod worker;

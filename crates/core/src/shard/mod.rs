@@ -35,7 +35,7 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
-use crate::namespace::{Namespace, Namespaces, OutboxPolicy};
+use crate::namespace::{Namespace, Namespaces};
 use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
@@ -331,7 +331,7 @@ impl Shard {
         if self.scratch.is_empty() {
             return;
         }
-        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(outbox::place(event));
         if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
@@ -350,10 +350,7 @@ impl Shard {
         for event in events {
             self.lanes.encode(lane, &event, &mut self.scratch);
             if bare {
-                let tag = match event {
-                    Event::Message(publication) => Some(outbox::tag(OutboxPolicy::Disconnect, publication)),
-                    _ => None,
-                };
+                let tag = outbox::place(&event);
                 session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(tag));
                 self.scratch.clear();
             }
