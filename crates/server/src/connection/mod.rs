@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     pub(crate) unread: Vec<u8>,
     /// Whether the peer broke the protocol: what else it sends is not looked at.
     pub(crate) broken: bool,
+    /// Bytes that came since the conversation was over.
+    pub(crate) read_at_end: u32,
     /// Whether the peer's side of the socket is known to be shut: it is read to its end.
     pub(crate) ending: bool,
     /// Whether it stands in the list of those to be read.
@@ -48,6 +50,7 @@ impl Connection {
             decoder: Decoder::new(Role::Server),
             unread: early,
             broken: false,
+            read_at_end: 0,
             ending: false,
             to_read: false,
             made_room: false,

@@ -16,6 +16,10 @@ const READS_PER_TURN: usize = 4;
 const BYTES_READ_AGAIN_MAX: u64 = 256 * 1024;
 const BYTES_READ_MAX: u64 = 1024 * 1024;
 
+/// What is still read of a peer that has been told that this is the end: it may have written it before it knew.
+/// Who writes on is not listened to until the time for the farewell is over.
+const BYTES_READ_AT_END_MAX: u32 = 256 * 1024;
+
 /// How long sockets may be left unread because some shard is behind.
 const UNREAD_MS_MAX: u64 = 100;
 
@@ -55,11 +59,18 @@ impl Worker {
                 // It is paused; it is read again when it is resumed.
                 return;
             }
+            // Unless its end is known to lie behind what it wrote, which then has one.
+            if connection.read_at_end > BYTES_READ_AT_END_MAX && !connection.ending {
+                return;
+            }
             match connection.stream.read(&mut self.buffer) {
                 // A peer may shut its side and still read: what it asked before is answered first.
                 Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
+                    if connection.broken || self.shard.phase(key) != Phase::Open {
+                        connection.read_at_end = connection.read_at_end.saturating_add(bytes as u32);
+                    }
                     let has_more = connection.stream.has_more(bytes, self.buffer.len());
                     let mut buffer = std::mem::take(&mut self.buffer);
                     self.take_bytes(key, &mut buffer[..bytes]);
@@ -126,7 +137,10 @@ impl Worker {
                 }
                 Some(Message::Pong(_)) | None => None,
             };
-            if let Some(incoming) = incoming {
+            // What comes behind our own farewell is nobody's business any more.
+            if let Some(incoming) = incoming
+                && self.shard.phase(key) == Phase::Open
+            {
                 let dialect = &self.dialects[usize::from(lane.0)];
                 self.shard.command(key, dialect.decode(incoming, &self.decode_limits));
             }
