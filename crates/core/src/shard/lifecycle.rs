@@ -81,7 +81,7 @@ impl Shard {
         self.sessions.get(key as usize).filter(|session| session.id == id).map(|_| key)
     }
 
-    fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
+    pub(super) fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let mut due_ms = self.now_ms + delay_ms;
         if kind == TimerKind::Ping {
@@ -253,6 +253,7 @@ impl Shard {
         self.leave_all(key, false);
         // The key may be in use again before the overflow is dealt with.
         self.overflowed.retain(|overflowed| *overflowed != key.0);
+        self.owed_pongs.remove(&key.0);
         let session = self.sessions.remove(key.0 as usize);
         if let Some(user) = &session.opening.identity.user {
             if let Some(keys) = self.by_user.get_mut(user) {
@@ -354,6 +355,7 @@ impl Shard {
             }
             TimerKind::Authentication => {}
             TimerKind::Expiry => self.expire(key),
+            TimerKind::OwedPong => self.pong_owed(key),
             TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
         }
     }
