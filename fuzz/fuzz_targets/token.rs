@@ -61,7 +61,10 @@ impl Bench {
         );
         let claims = |issuer: &str| json!({"iss": issuer, "sub": "ann", "exp": 1_800_000_060}).to_string();
         let mut real = vec![
-            sign(&secret, r#"{"sub":"ann","exp":1800000060,"roles":["a"],"channels":["x",{"pattern":"a.*","allow":["publish"]}]}"#),
+            sign(
+                &secret,
+                r#"{"sub":"ann","exp":1800000060,"roles":["a"],"channels":["x",{"pattern":"a.*","allow":["publish"]}]}"#,
+            ),
             sign(&secret, r#"{"exp":1800000060,"channel":"room"}"#),
             sign(&keys.rsa.signing_with(Algorithm::RS256), &claims("file")),
             sign(&keys.p256.signing_with(Algorithm::ES256), &claims("file")),
@@ -129,15 +132,26 @@ fn changed(bench: &Bench, data: &[u8]) {
     let mut token = real.clone().into_bytes();
     for edit in edits.chunks_exact(4).take(8) {
         let place = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % (token.len() + 1);
-        match (edit[2] % 4, place < token.len()) {
+        match (edit[2] % 5, place < token.len()) {
             (0, true) => token[place] = edit[3],
             (1, true) => drop(token.remove(place)),
             (2, _) => token.truncate(place),
+            (3, true) => spelt_otherwise(&mut token, place, edit[3]),
             _ => token.insert(place, edit[3]),
         }
     }
     let token = String::from_utf8_lossy(&token);
     assert_eq!(bench.is_accepted(&token), token == *real, "{token}");
+}
+
+/// Changes the last letter of a part in its lowest bits, of which some stand for nothing where the part ends.
+fn spelt_otherwise(token: &mut [u8], part: usize, bits: u8) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let ends = (1..=token.len()).filter(|end| token.get(*end).is_none_or(|next| *next == b'.'));
+    let Some(end) = ends.clone().nth(part % ends.count().max(1)) else { return };
+    if let Some(value) = LETTERS.iter().position(|letter| *letter == token[end - 1]) {
+        token[end - 1] = LETTERS[value ^ usize::from(bits % 16)];
+    }
 }
 
 /// A header and claims of the input's own, with the signature of a real token, none, or an HMAC with what is public.
