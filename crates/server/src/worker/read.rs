@@ -59,7 +59,7 @@ impl Worker {
                 // It is paused; it is read again when it is resumed.
                 return;
             }
-            // Unless its end is known to lie behind what it wrote, which then has one.
+            // Where the kernel has heard of its end, what it wrote has one too.
             if connection.read_at_end > BYTES_READ_AT_END_MAX && !connection.ending {
                 return;
             }

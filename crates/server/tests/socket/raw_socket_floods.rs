@@ -152,22 +152,18 @@ async fn who_talks_on_after_the_end_is_soon_not_read_any_more_and_gone_in_its_ti
     }
 }
 
-/// Who hangs up while it is not read does not keep its place until the time for the farewell is over.
+/// Whose connection breaks while it is not read does not keep its place until the time for the farewell is over. An
+/// orderly end is not heard of as early: it waits behind what the kernel cannot take.
 #[tokio::test]
-async fn who_talks_on_after_the_end_and_hangs_up_is_gone_at_once() {
+async fn who_talks_on_after_the_end_and_breaks_off_is_gone_at_once() {
     let node = TestNode::start(builder().deadlines(Deadlines { close_ms: 600_000, ..patient() })).await;
     let mut neighbour = Neighbour::move_in(&node, "room").await.unwrap();
-    for resets in [true, false] {
-        let mut raw = Raw::open(node.address, "/ws").await.unwrap();
-        raw.send(&text(r#"{"type":"disconnect"}"#)).await.unwrap();
-        assert_eq!(raw.said().await.unwrap(), "CLOSE 1000");
-        raw.send(&text("[".repeat(1_000)).repeat(512)).await.unwrap();
-        match resets {
-            true => raw.reset(),
-            false => drop(raw),
-        }
-        node.until_connections(1).await;
-    }
+    let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+    raw.send(&text(r#"{"type":"disconnect"}"#)).await.unwrap();
+    assert_eq!(raw.said().await.unwrap(), "CLOSE 1000");
+    raw.send(&text("[".repeat(1_000)).repeat(512)).await.unwrap();
+    raw.reset();
+    node.until_connections(1).await;
     neighbour.unmoved(&node).await.unwrap();
     node.stop();
 }
