@@ -72,6 +72,8 @@ pub(crate) struct AuthRules {
     pub(crate) cookie: Option<Arc<str>>,
     /// What has to come along with it.
     pub(crate) csrf: CsrfRule,
+    /// The largest token that the verifier takes.
+    pub(crate) token_bytes_max: usize,
 }
 
 /// Who takes the stream when it speaks WebSocket.
@@ -295,7 +297,9 @@ impl Door {
         if !self.authority.takes_tokens() && self.application.decides_connections() {
             return Ok(None);
         }
-        let roads = Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() };
+        let AuthRules { cookie, token_bytes_max, .. } = &self.auth;
+        let (headers, cookie, token_bytes_max) = (&head.headers, cookie.as_deref(), *token_bytes_max);
+        let roads = Roads { query, headers, offered, cookie, token_bytes_max };
         let found = roads.credential()?;
         if let Some(credential) = found.as_ref().filter(|credential| credential.by_cookie_alone) {
             check_csrf(&self.auth.csrf, head, offered, credential.token.expose())?;

@@ -78,6 +78,9 @@ pub struct Shard {
     by_name: HashMap<ChannelName, u32>,
     by_pattern: PatternIndex<u32>,
     pub(crate) by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
+    /// What the newest ping held that was too much, by session; it is answered when there is room for it. Apart from the
+    /// sessions because hardly any owes one.
+    owed_pongs: HashMap<u32, Box<[u8]>>,
     questions: Slab<Asking>,
     timers: Timers,
     /// Channels with something to give, small ones first.
@@ -164,6 +167,7 @@ impl Shard {
             by_name: HashMap::default(),
             by_pattern: PatternIndex::default(),
             by_user: HashMap::default(),
+            owed_pongs: HashMap::default(),
             questions: Slab::new(),
             timers: Timers::default(),
             small: VecDeque::new(),

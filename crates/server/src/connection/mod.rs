@@ -74,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) unread: Vec<u8>,
     /// Whether the peer broke the protocol: what else it sends is not looked at.
     pub(crate) broken: bool,
+    /// Bytes that came since the conversation was over.
+    pub(crate) read_at_end: u32,
     /// Whether the peer's side of the socket is known to be shut: it is read to its end.
     pub(crate) ending: bool,
     /// Whether it stands in the list of those to be read.
@@ -94,6 +96,7 @@ impl Connection {
             decoder: Decoder::new(Role::Server),
             unread: early,
             broken: false,
+            read_at_end: 0,
             ending: false,
             to_read: false,
             made_room: false,
@@ -115,6 +118,7 @@ impl Connection {
         self.unread = early;
         self.decoder = Decoder::new(Role::Server);
         (self.broken, self.ending, self.made_room, self.shut) = (false, false, false, false);
+        self.read_at_end = 0;
         if let Some(framed) = &mut self.framed {
             framed.carrier = Carrier::Nothing;
             framed.tail = Vec::new();

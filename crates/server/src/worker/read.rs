@@ -19,6 +19,10 @@ const READS_PER_TURN: usize = 4;
 const BYTES_READ_AGAIN_MAX: u64 = 256 * 1024;
 const BYTES_READ_MAX: u64 = 1024 * 1024;
 
+/// What is still read of a peer that has been told that this is the end: it may have written it before it knew.
+/// Who writes on is not listened to until the time for the farewell is over.
+const BYTES_READ_AT_END_MAX: u32 = 256 * 1024;
+
 /// How long sockets may be left unread because some shard is behind.
 const UNREAD_MS_MAX: u64 = 100;
 
@@ -58,12 +62,19 @@ impl Worker {
                 // It is paused; it is read again when it is resumed.
                 return;
             }
+            // Where the kernel has heard of its end, what it wrote has one too.
+            if connection.read_at_end > BYTES_READ_AT_END_MAX && !connection.ending {
+                return;
+            }
             match connection.stream.read(&mut self.buffer) {
                 // A peer may shut its side and still read: what it asked before is answered first.
                 Ok(0) if connection.framed.is_some() => return self.hung_up(key),
                 Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
+                    if connection.broken || self.shard.phase(key) != Phase::Open {
+                        connection.read_at_end = connection.read_at_end.saturating_add(bytes as u32);
+                    }
                     let has_more = connection.stream.has_more(bytes, self.buffer.len());
                     if connection.takes_frames() {
                         let mut buffer = std::mem::take(&mut self.buffer);
@@ -204,7 +215,8 @@ pub(super) fn understand(
     key: SessionKey,
     incoming: Incoming<'_>,
 ) {
-    let Some(session) = shard.session(key) else { return };
+    // What comes behind our own farewell is nobody's business any more.
+    let Some(session) = shard.session(key).filter(|_| shard.phase(key) == Phase::Open) else { return };
     let dialect = &dialects[usize::from(session.opening().lane.0)];
     shard.command(key, dialect.decode(incoming, limits));
 }
