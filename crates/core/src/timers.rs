@@ -16,12 +16,16 @@ pub(crate) enum TimerKind {
     UnfinishedMessage,
     /// The peer must have answered our close frame.
     Close,
+    /// A session without a connection must have got one.
+    Resume,
     /// The client is told to go elsewhere.
     Drain,
     /// The client must have said who it is.
     Authentication,
     /// Something that was given for a time ends, or is about to.
     Expiry,
+    /// There is room for the answer to a ping that was too much.
+    OwedPong,
 }
 
 /// A deadline of one session. The serial tells sessions apart that had the same key.

@@ -10,6 +10,7 @@
 //! - [`history`], [`checker`]: what every participant did and saw, and the judge of it
 //! - [`transcripts`]: the conformance suite of the dialects
 //! - [`rng`]: reproducible choices
+//! - [`faults`]: a line between real sockets that fails when it is told to
 //!
 //! ```
 //! fanfare_testkit::check(
@@ -27,6 +28,7 @@ pub mod authority;
 pub mod bench;
 pub mod checker;
 pub mod client;
+pub mod faults;
 pub mod history;
 pub mod inboxes;
 pub mod lane;

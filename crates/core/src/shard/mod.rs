@@ -6,6 +6,7 @@
 //!
 //! - [`lifecycle`]: opening, hearing, closing, deadlines
 //! - [`expiry`]: the end of what was given for a time
+//! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`fanout`]: from a channel's batch to its members' outboxes
@@ -18,6 +19,7 @@ mod fanout;
 mod lanes;
 mod lifecycle;
 mod toll;
+mod transport;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -34,7 +36,7 @@ use smallvec::SmallVec;
 use crate::channel::Channel;
 use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
 use crate::namespace::{Namespace, Namespaces};
-use crate::outbox::{Chunk, Outbox};
+use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
@@ -76,6 +78,9 @@ pub struct Shard {
     by_name: HashMap<ChannelName, u32>,
     by_pattern: PatternIndex<u32>,
     pub(crate) by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
+    /// What the newest ping held that was too much, by session; it is answered when there is room for it. Apart from the
+    /// sessions because hardly any owes one.
+    owed_pongs: HashMap<u32, Box<[u8]>>,
     questions: Slab<Asking>,
     timers: Timers,
     /// Channels with something to give, small ones first.
@@ -88,6 +93,10 @@ pub struct Shard {
     /// Sessions with something to write: answers and small channels before copies of large ones.
     urgent: VecDeque<u32>,
     bulk: VecDeque<u32>,
+    /// Sessions whose connection has to show that it is alive.
+    heartbeats: VecDeque<u32>,
+    /// Sessions that have given up their connection.
+    forsaken: Vec<u32>,
     /// Sessions whose outbox overflowed while it could not be dealt with.
     overflowed: Vec<u32>,
     now_ms: u64,
@@ -158,6 +167,7 @@ impl Shard {
             by_name: HashMap::default(),
             by_pattern: PatternIndex::default(),
             by_user: HashMap::default(),
+            owed_pongs: HashMap::default(),
             questions: Slab::new(),
             timers: Timers::default(),
             small: VecDeque::new(),
@@ -166,6 +176,8 @@ impl Shard {
             waiting_bytes: 0,
             urgent: VecDeque::new(),
             bulk: VecDeque::new(),
+            heartbeats: VecDeque::new(),
+            forsaken: Vec::new(),
             overflowed: Vec::new(),
             now_ms: 0,
             unix_began_ms: 0,
@@ -323,7 +335,7 @@ impl Shard {
         if self.scratch.is_empty() {
             return;
         }
-        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(outbox::place(event));
         if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
@@ -336,14 +348,21 @@ impl Shard {
         if session.phase != Phase::Open || session.outbox.has_refused() {
             return;
         }
+        let lane = session.opening.lane;
+        let bare = self.lanes.is_bare(lane);
         self.scratch.clear();
         for event in events {
-            self.lanes.encode(session.opening.lane, &event, &mut self.scratch);
+            self.lanes.encode(lane, &event, &mut self.scratch);
+            if bare {
+                let tag = outbox::place(&event);
+                session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(tag));
+                self.scratch.clear();
+            }
         }
-        if !self.scratch.is_empty() {
-            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
-            // A replay may have been large, and this buffer lives as long as the shard.
-            self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+        // A replay may have been large, and this buffer lives as long as the shard.
+        self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        if !session.outbox.is_empty() {
             self.mark_urgent(key);
         }
     }
