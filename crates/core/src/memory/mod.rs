@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use fanfare_protocol::event::Members;
+use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, UserId};
 use foldhash::HashMap;
 
@@ -169,7 +170,7 @@ impl Memory {
             let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
             patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
         }
-        if self.is_behind(shards) {
+        if publish.kind == Kind::Message && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
             }
@@ -259,9 +260,10 @@ impl Memory {
             .channels
             .entry(subscribe.channel.clone())
             .or_insert_with(|| Channel::new(self.epoch(), now_ms));
+        let is_heard = subscribe.namespace.join_leave || channel.presence.is_heard();
         let joined = channel.join(subscribe, now_ms);
         if let Some(member) = joined
-            && subscribe.namespace.join_leave
+            && is_heard
             && channel.presence.users() <= self.limits.join_leave_users_max
         {
             self.tell(channel.shards.mask(), &subscribe.channel, member, true);
@@ -273,14 +275,21 @@ impl Memory {
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
-    fn unsubscribe(&self, shard: ShardId, name: &ChannelName, member: &UserId, deliberate: bool) {
+    fn unsubscribe(
+        &self,
+        shard: ShardId,
+        name: &ChannelName,
+        member: &UserId,
+        hears_members: bool,
+        deliberate: bool,
+    ) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else { return };
         channel.shards.remove(shard);
         channel.used_ms = now_ms;
-        match channel.presence.leave(member, deliberate, now_ms) {
+        match channel.presence.leave(member, hears_members, deliberate, now_ms) {
             presence::Leave::Still => {}
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
@@ -291,7 +300,7 @@ impl Memory {
     }
 
     fn tell_left(&self, channel: &Channel, name: &ChannelName, member: fanfare_protocol::event::Member) {
-        if channel.presence.join_leave() && channel.presence.users() < self.limits.join_leave_users_max {
+        if channel.presence.is_heard() && channel.presence.users() < self.limits.join_leave_users_max {
             self.tell(channel.shards.mask(), name, member, false);
         }
     }
@@ -409,8 +418,8 @@ impl Broker for Memory {
             // These two answer under the stripe's lock, because the contract ties the answer's place to it.
             Request::Publish(publish) => return self.publish(publish, to),
             Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
-            Request::Unsubscribe { shard, channel, member, hears_members: _, deliberate } => {
-                self.unsubscribe(shard, &channel, &member, deliberate);
+            Request::Unsubscribe { shard, channel, member, hears_members, deliberate } => {
+                self.unsubscribe(shard, &channel, &member, hears_members, deliberate);
                 self.make_room();
                 Reply::Done
             }

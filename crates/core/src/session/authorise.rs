@@ -40,7 +40,7 @@ impl Shard {
         }
     }
 
-    fn is_member(&self, key: SessionKey, topic: &Topic) -> bool {
+    pub(crate) fn is_member(&self, key: SessionKey, topic: &Topic) -> bool {
         let Some(session) = self.sessions.get(key.0 as usize) else { return false };
         let channel = self.find_channel(topic);
         session.subscriptions.iter().any(|subscription| {
@@ -110,6 +110,7 @@ impl Shard {
         };
         let subscription = session.subscriptions.swap_remove(index);
         let granted = self.take_grant(key, topic, verdict);
+        let mut refused_by = ErrorCode::PermissionDenied;
         match granted {
             Ok(()) => {
                 self.subscribe(key, id, topic, options);
@@ -117,11 +118,15 @@ impl Shard {
                     self.forget_grant(key, topic);
                 }
             }
-            Err((code, text)) => self.fail_with(key, id.as_ref(), code, &text),
+            Err((code, text)) => {
+                refused_by = code;
+                self.fail_with(key, id.as_ref(), code, &text);
+            }
         }
         // Only now: the channel's entry, if it is new, belongs to the subscription that has taken over.
         self.channels[subscription.channel as usize].pending -= 1;
         self.drop_channel_if_unused(subscription.channel);
+        self.close_if_roomless(key, refused_by);
     }
 
     /// The authority's answer to [`Shard::renew`].

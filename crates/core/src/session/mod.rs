@@ -4,6 +4,7 @@
 //!
 //! - [`authenticate`]: who is there, and who no longer
 //! - [`authorise`]: what they may do
+//! - [`room`]: the greeting, and the one room of a connection that knows no other
 //! - [`subscribe`]: subscribe, unsubscribe, and what their replies do
 //! - [`publish`]: message and publish
 //! - [`query`]: presence, history, users, status
@@ -14,6 +15,7 @@ mod authorise;
 mod publish;
 mod query;
 mod request;
+mod room;
 mod subscribe;
 
 pub(crate) use publish::ClientMessage;
@@ -32,6 +34,11 @@ use crate::rate::Meter;
 /// A session's key in its shard. Keys are used again; a [`ConnectionId`] is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionKey(pub u32);
+
+impl SessionKey {
+    /// No session's key: what asks in no session's name asks with it.
+    pub(crate) const NOBODY: SessionKey = SessionKey(u32::MAX);
+}
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +191,8 @@ pub struct Session {
     pub(crate) lagged: Option<Box<Lagged>>,
     /// Whether it stands in the queue of urgent writes.
     pub(crate) urgent: bool,
+    /// Whether its coming stands in the history of its room, and its going has to.
+    pub(crate) posted: bool,
     /// Whether it stands in the queue of bulk writes.
     pub(crate) bulk: bool,
     /// Whether a deadline for blocked writes is set.
@@ -219,6 +228,7 @@ impl Session {
             ending: None,
             lagged: None,
             urgent: false,
+            posted: false,
             bulk: false,
             write_watched: false,
             unfinished_watched: false,

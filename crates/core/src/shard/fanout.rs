@@ -56,6 +56,8 @@ impl Shard {
         self.give_waiting(key, self.settings.limits.outbox_bytes_max.saturating_mul(BURST_FACTOR / 4));
         if self.channels[key as usize].waiting_bytes() > 0 {
             self.again.push(key);
+        } else {
+            self.ask_roster(key);
         }
         self.drop_channel_if_unused(key);
     }
