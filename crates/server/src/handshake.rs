@@ -14,9 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
-use fanfare_core::session::Opening;
-use fanfare_protocol::ErrorCode;
+use fanfare_core::session::{Opening, Special};
 use fanfare_protocol::dialect::excerpt;
+use fanfare_protocol::names::NameError;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use fanfare_wire::handshake as wire;
 use http::header::{
     CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -84,18 +85,28 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// What the path names.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Named<'a> {
+    /// The dialect.
+    pub(crate) dialect: Option<&'a str>,
+    /// The room, decoded.
+    pub(crate) room: Option<&'a str>,
+}
+
 /// What was agreed on.
 struct Agreed {
     accept_key: String,
     lane: Lane,
+    room: Option<ChannelName>,
     subprotocol: Option<String>,
     identified: Identified,
     seat: Seat,
 }
 
 impl Door {
-    /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
+    /// Answers a request for a WebSocket.
+    pub(crate) async fn open(&self, mut request: Request<Body>, named: Named<'_>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
@@ -104,20 +115,20 @@ impl Door {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
             return response;
         }
-        let agreed = match self.agree(&head, dialect, address).await {
+        let agreed = match self.agree(&head, named, address).await {
             Ok(agreed) => agreed,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
             return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
-        let Agreed { accept_key, lane, subprotocol, identified, seat } = agreed;
+        let Agreed { accept_key, lane, room, subprotocol, identified, seat } = agreed;
         let Identified { identity, must_authenticate } = identified;
         let opening = Opening {
             lane,
             identity,
             must_authenticate,
-            special: None,
+            special: room.map(|room| Box::new(Special { room: Some(room), ..Special::default() })),
             address,
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
@@ -129,6 +140,14 @@ impl Door {
             }
         });
         switching(&accept_key, subprotocol.as_deref())
+    }
+
+    /// Answers a request whose path cannot be decoded.
+    pub(crate) fn refuse_path(&self, request: Request<Body>) -> Response<Body> {
+        let (head, _) = request.into_parts();
+        let text = "the path is not valid UTF-8 where it is percent-decoded".to_owned();
+        let address = self.network.client(&head);
+        self.refuse(&Refusal { code: ErrorCode::InvalidChannel, text }, &head, address)
     }
 
     /// Refuses, counts it and says so.
@@ -146,7 +165,7 @@ impl Door {
     async fn agree(
         &self,
         head: &request::Parts,
-        dialect: Option<&str>,
+        named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Agreed, Refusal> {
         let accepted = wire::check(wire::Request {
@@ -163,18 +182,41 @@ impl Door {
             self.network.judge_own_page(head)?;
         }
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        let named = dialect.or(query.dialect.as_deref());
-        let (spoken, subprotocol) = self.dialect(&accepted.subprotocols, named)?;
+        let dialect = named.dialect.or(query.dialect.as_deref());
+        let (spoken, subprotocol) = self.dialect(&accepted.subprotocols, dialect)?;
+        let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
         let lane = self.dialects.lane(spoken, Framing::Frames);
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
             user: query.user,
+            room: room.clone(),
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identified, seat })
+        Ok(Agreed { accept_key: accepted.accept_key, lane, room, subprotocol, identified, seat })
+    }
+
+    /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
+    /// in their messages, whatever stands there.
+    fn room(&self, spoken: Spoken, named: Option<&str>) -> Result<Option<ChannelName>, Refusal> {
+        if !self.dialects.habits(spoken).one_room {
+            return Ok(None);
+        }
+        let Some(name) = named else {
+            let dialect = self.dialects.name(spoken);
+            let text = format!(
+                "a connection in the dialect \"{dialect}\" is in one room: name it with \"?room=ROOM\", or with \
+                \"/ws/{dialect}/ROOM\""
+            );
+            return Err(Refusal { code: ErrorCode::MissingField, text });
+        };
+        let invalid = |error: NameError| Refusal {
+            code: ErrorCode::InvalidChannel,
+            text: format!("\"room\" is not a valid name: {error}"),
+        };
+        ChannelName::new(name).map(Some).map_err(invalid)
     }
 
     /// The subprotocol decides, then the path or query, then the default.
@@ -219,6 +261,7 @@ impl Door {
 struct Query {
     user: Option<String>,
     dialect: Option<String>,
+    room: Option<String>,
     tokens: Vec<String>,
 }
 
@@ -229,6 +272,7 @@ impl Query {
             match &*name {
                 "user" => parsed.user = Some(value.into_owned()),
                 "dialect" => parsed.dialect = Some(value.into_owned()),
+                "room" => parsed.room = Some(value.into_owned()),
                 "token" => parsed.tokens.push(value.into_owned()),
                 _ => {}
             }

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
@@ -35,7 +36,7 @@ use crate::config::NetworkConfig;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
-use crate::handshake::Door;
+use crate::handshake::{Door, Named};
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
 use crate::traffic::SharedTraffic;
@@ -286,16 +287,26 @@ impl Node {
     /// A route for WebSockets in an axum application, in the default dialect unless the client names one.
     pub fn websocket<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let door = self.door.clone();
-        any(move |request: Request<Body>| async move { door.open(request, None).await })
+        any(move |request: Request<Body>| async move { door.open(request, Named::default()).await })
     }
 
-    /// `/ws`, and `/ws/NAME` for each dialect.
+    /// `/ws`, `/ws/NAME` for each dialect, and `/ws/NAME/ROOM` for those that know but one room.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let door = self.door.clone();
         let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
-            door.open(request, Some(&dialect)).await
+            door.open(request, Named { dialect: Some(&dialect), room: None }).await
         });
-        Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named)
+        let door = self.door.clone();
+        let in_room = any(move |path: Result<Path<(String, String)>, PathRejection>, request| async move {
+            match path {
+                Ok(Path((dialect, room))) => {
+                    door.open(request, Named { dialect: Some(&dialect), room: Some(&room) }).await
+                }
+                Err(_) => door.refuse_path(request),
+            }
+        });
+        let router = Router::new().route("/ws", self.websocket());
+        router.route("/ws/{dialect}", named).route("/ws/{dialect}/{*room}", in_room)
     }
 
     /// False once the node is shutting down: for the load balancer.

@@ -269,7 +269,8 @@ impl Session {
 
     /// Who it is, for the application.
     pub(crate) fn peer(&self) -> Peer {
-        Peer { connection: self.id, user: self.opening.identity.user.clone() }
+        let user = self.opening.identity.user.clone();
+        Peer { connection: self.id, user, room: self.room().cloned() }
     }
 
     /// How many subscriptions it has.

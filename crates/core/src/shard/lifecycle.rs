@@ -8,7 +8,6 @@ use super::Shard;
 use super::fanout::put;
 use crate::auth::Identity;
 use crate::outbox::Chunk;
-use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
 use crate::session::{Authentication, Ending, Opening, Phase, Session, SessionKey};
 use crate::timers::{Timer, TimerKind};
@@ -264,7 +263,7 @@ impl Shard {
             }
             self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
         }
-        self.application.disconnected(Peer { connection: session.id, user: session.opening.identity.user });
+        self.application.disconnected(session.peer());
     }
 
     fn leave_all(&mut self, key: SessionKey, deliberate: bool) {

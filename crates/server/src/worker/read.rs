@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use fanfare_core::session::{Ending, Phase, SessionKey};
+use fanfare_core::session::{Ending, Phase, Session, SessionKey};
 use fanfare_protocol::{CloseCode, Incoming};
 use fanfare_wire::Message;
 
@@ -128,7 +128,12 @@ impl Worker {
             };
             if let Some(incoming) = incoming {
                 let dialect = &self.dialects[usize::from(lane.0)];
-                self.shard.command(key, dialect.decode(incoming, &self.decode_limits));
+                let is_known = self.shard.session(key).is_none_or(Session::is_authenticated);
+                let command = match is_known {
+                    true => dialect.decode(incoming, &self.decode_limits),
+                    false => dialect.decode_first(incoming, &self.decode_limits),
+                };
+                self.shard.command(key, command);
             }
             rest = &mut rest[consumed..];
         }
