@@ -19,7 +19,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use fanfare_protocol::event::Members;
+use fanfare_protocol::command::HistoryRange;
+use fanfare_protocol::event::{Member, Members};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, UserId};
 use foldhash::HashMap;
@@ -299,19 +300,13 @@ impl Memory {
         }
     }
 
-    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: fanfare_protocol::event::Member) {
+    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: Member) {
         if channel.presence.is_heard() && channel.presence.users() < self.limits.join_leave_users_max {
             self.tell(channel.shards.mask(), name, member, false);
         }
     }
 
-    fn tell(
-        &self,
-        shards: u64,
-        channel: &ChannelName,
-        member: fanfare_protocol::event::Member,
-        joined: bool,
-    ) {
+    fn tell(&self, shards: u64, channel: &ChannelName, member: Member, joined: bool) {
         let member = Arc::new(member);
         for shard in each_shard(shards) {
             let (channel, member) = (channel.clone(), member.clone());
@@ -336,7 +331,7 @@ impl Memory {
         self.pattern_count.store(patterns.len(), Ordering::Release);
     }
 
-    fn history(&self, name: &ChannelName, range: fanfare_protocol::command::HistoryRange) -> Reply {
+    fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
@@ -351,12 +346,8 @@ impl Memory {
         let top = channel.position();
         let page = channel.history.page(top, range, now_ms, &self.limits);
         self.settle(&mut stripe.held, name, channel, now_ms);
-        match page {
-            Some((publications, more)) => {
-                Reply::History(Box::new(HistoryPage { publications, position: top, more }))
-            }
-            None => Reply::Failed(ErrorCode::HistoryUnavailable),
-        }
+        let Some((publications, more)) = page else { return Reply::Failed(ErrorCode::HistoryUnavailable) };
+        Reply::History(Box::new(HistoryPage { publications, position: top, more }))
     }
 
     fn presence(&self, name: &ChannelName, counts_only: bool) -> Reply {

@@ -205,10 +205,16 @@ impl Shard {
                 presence: outcome.and_then(|outcome| outcome.presence.as_ref()),
             }),
         );
-        let habits = self.lanes.habits(lane);
+        self.began(key, channel, &topic, outcome);
+    }
+
+    /// What a new member gets after the answer, and what the others hear of it.
+    fn began(&mut self, key: SessionKey, channel: u32, topic: &Topic, outcome: Option<&broker::Subscribed>) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let habits = self.lanes.habits(session.opening.lane);
         if habits.hears_members
-            && let (Topic::Channel(channel), Some(member)) =
-                (&topic, outcome.and_then(|outcome| outcome.own.as_deref()))
+            && let Topic::Channel(channel) = topic
+            && let Some(member) = outcome.and_then(|outcome| outcome.own.as_deref())
         {
             self.send(key, &Event::Joined { channel, member });
         }
