@@ -174,9 +174,15 @@ fn the_list_follows_every_coming_and_reaches_those_who_expect_it() {
     );
 }
 
-/// A list for each of a thousand who come at once would be a million entries for each of those who are there.
-#[test]
-fn a_storm_of_comings_brings_no_storm_of_lists() {
+/// What a member was told: how many comings, and the lists.
+fn told(bench: &mut Bench, client: usize) -> (usize, Vec<String>) {
+    let lines = bench.clients[client].take_lines();
+    let (lists, others): (Vec<String>, _) =
+        lines.into_iter().partition(|line| line.starts_with("presence room"));
+    (others.len(), lists)
+}
+
+fn crowd() -> Bench {
     let mut setup = Setup::default();
     habitual(&mut setup);
     setup.settings.limits.presence_listed_max = 10;
@@ -185,19 +191,53 @@ fn a_storm_of_comings_brings_no_storm_of_lists() {
     bench.run("open ann lane=d\n ann> connected c0.1 ann");
     bench.run_quietly("ann: subscribe #1 room");
     bench.clients[0].take_lines();
-    for index in 0..999 {
-        let user = script::user(&format!("u{index:03}"));
-        let client = bench.open(user.as_str(), index % 2, opening(3, Some(user.clone())), false);
-        bench.command(client, command("subscribe #1 room", &bench.epochs));
+    bench
+}
+
+fn come(bench: &mut Bench, index: usize) {
+    let user = script::user(&format!("u{index:03}"));
+    let client = bench.open(user.as_str(), index % 2, opening(3, Some(user.clone())), false);
+    bench.command(client, command("subscribe #1 room", &bench.epochs));
+}
+
+/// A list for each of a thousand who come at once would be a million entries for each of those who are there.
+#[test]
+fn a_thousand_who_come_at_once_bring_a_list_or_two() {
+    for one_by_one in [false, true] {
+        let mut bench = crowd();
+        (0..2).for_each(|shard| bench.hold(shard, true));
+        (0..999).for_each(|index| come(&mut bench, index));
+        while one_by_one && bench.deliver_one(0) {
+            bench.turn(0);
+        }
+        (0..2).for_each(|shard| bench.hold(shard, false));
+        bench.wait(1_000);
+        let (comings, lists) = told(&mut bench, 0);
+        assert_eq!(comings, 999, "every coming is told");
+        assert!((1..=2).contains(&lists.len()), "{} lists", lists.len());
+        let last = lists.last().map_or("", String::as_str);
+        assert!(last.starts_with("presence room users=1000 connections=1000 [ann*1 u000*1 "), "{last}");
+        assert_eq!(last.split_whitespace().count(), 4 + 10, "no more than are listed in a reply");
+        bench.end();
     }
-    bench.settle();
-    let lines = bench.clients[0].take_lines();
-    let lists: Vec<&String> = lines.iter().filter(|line| line.starts_with("presence room")).collect();
-    assert_eq!(lines.len() - lists.len(), 999, "every coming is told");
-    assert!((1..=3).contains(&lists.len()), "{} lists", lists.len());
-    let last = lines.last().map_or("", String::as_str);
-    assert!(last.starts_with("presence room users=1000 connections=1000 [ann*1 u000*1 "), "{last}");
-    assert_eq!(last.split_whitespace().count(), 4 + 10, "no more than are listed in a reply");
+}
+
+/// Who comes after the last list was given brings another one, and in a storm that never ends: in a large channel there is
+/// some time between them, and none is forgotten.
+#[test]
+fn lists_for_many_are_some_time_apart() {
+    let mut bench = crowd();
+    for index in 0..399 {
+        come(&mut bench, index);
+        bench.wait(1);
+    }
+    let (comings, lists) = told(&mut bench, 0);
+    assert_eq!(comings, 399);
+    assert!((64..70).contains(&lists.len()), "{} lists", lists.len());
+    bench.wait(1_000);
+    let (_, lists) = told(&mut bench, 0);
+    assert_eq!(lists.len(), 1);
+    assert!(lists[0].starts_with("presence room users=400 connections=400 "), "{}", lists[0]);
     bench.end();
 }
 

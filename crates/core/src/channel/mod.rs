@@ -26,6 +26,19 @@ pub(crate) struct Member {
     pub(crate) filter: Option<Box<Filter>>,
 }
 
+/// How it stands with the list of all that the members of a channel get when somebody has come.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    /// Whether somebody has come of whom the last list may not tell.
+    pub(crate) due: bool,
+    /// Whether the broker was asked for one and has not answered yet.
+    pub(crate) asked: bool,
+    /// When there may be another one, in the shard's time.
+    pub(crate) next_ms: u64,
+    /// Whether a deadline is set for that.
+    pub(crate) watched: bool,
+}
+
 /// A channel or pattern that the shard's sessions are subscribed to.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -36,10 +49,8 @@ pub(crate) struct Channel {
     pub(crate) pending: u32,
     /// Whether it stands in the fan-out queue.
     pub(crate) scheduled: bool,
-    /// Whether somebody has come of whom the last list asked for may not tell.
-    pub(crate) roster_due: bool,
-    /// Whether the broker was asked for a list and has not answered yet.
-    pub(crate) roster_asked: bool,
+    /// The list of all that members get unasked.
+    pub(crate) roster: Roster,
     /// How many members each lane has: what has to be encoded.
     lanes: SmallVec<[(Lane, u32); 2]>,
     batches: VecDeque<Batch>,
@@ -55,8 +66,7 @@ impl Channel {
             members: Vec::new(),
             pending: 0,
             scheduled: false,
-            roster_due: false,
-            roster_asked: false,
+            roster: Roster::default(),
             lanes: SmallVec::new(),
             batches: VecDeque::new(),
             waiting_bytes: 0,

@@ -299,6 +299,10 @@ impl Shard {
     /// Does what is due.
     pub fn tick(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now_ms) {
+            if timer.kind == TimerKind::Roster {
+                self.roster_time(timer.key);
+                continue;
+            }
             let current = self.sessions.get(timer.key as usize).is_some_and(|s| s.id.serial == timer.serial);
             if current && is_peers(timer.kind) && timer.due_ms + LATE_MS < self.now_ms {
                 // It was this thread that slept: what the peer did meanwhile has still to be read.
@@ -352,7 +356,8 @@ impl Shard {
             TimerKind::Authentication if session.authentication == Authentication::Awaited => {
                 self.expel(key, ErrorCode::AuthenticationRequired);
             }
-            TimerKind::Authentication => {}
+            // The other one is a channel's.
+            TimerKind::Authentication | TimerKind::Roster => {}
             TimerKind::Expiry => self.expire(key),
             TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
         }
