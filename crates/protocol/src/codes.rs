@@ -112,6 +112,10 @@ pub enum ErrorCode {
     UserLimit,
     /// The node is shutting down.
     Draining,
+    /// The session is not known, or no longer has what comes next: begin a new one and recover.
+    SessionLost,
+    /// Another batch of messages is expected first.
+    OutOfTurn,
 }
 
 impl ErrorCode {
@@ -165,6 +169,8 @@ impl ErrorCode {
         ErrorCode::AddressLimit,
         ErrorCode::UserLimit,
         ErrorCode::Draining,
+        ErrorCode::SessionLost,
+        ErrorCode::OutOfTurn,
     ];
 
     /// The code as it is written in every dialect.
@@ -218,6 +224,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => "address_limit",
             ErrorCode::UserLimit => "user_limit",
             ErrorCode::Draining => "draining",
+            ErrorCode::SessionLost => "session_lost",
+            ErrorCode::OutOfTurn => "out_of_turn",
         }
     }
 
@@ -276,6 +284,10 @@ impl ErrorCode {
             ErrorCode::AddressLimit => "the address has as many connections as it may",
             ErrorCode::UserLimit => "the user has as many connections as they may",
             ErrorCode::Draining => "the node is shutting down",
+            ErrorCode::SessionLost => {
+                "the session is not known, or no longer has what comes next: begin a new one and recover"
+            }
+            ErrorCode::OutOfTurn => "another batch of messages is expected first",
         }
     }
 
@@ -330,6 +342,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => 429,
             ErrorCode::UserLimit => 429,
             ErrorCode::Draining => 503,
+            ErrorCode::SessionLost => 410,
+            ErrorCode::OutOfTurn => 409,
         }
     }
 
@@ -384,6 +398,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => true,
             ErrorCode::UserLimit => true,
             ErrorCode::Draining => true,
+            ErrorCode::SessionLost => false,
+            ErrorCode::OutOfTurn => false,
         }
     }
 
@@ -438,6 +454,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => Fault::Client,
             ErrorCode::UserLimit => Fault::Client,
             ErrorCode::Draining => Fault::Server,
+            ErrorCode::SessionLost => Fault::Client,
+            ErrorCode::OutOfTurn => Fault::Client,
         }
     }
 }
@@ -484,6 +502,8 @@ pub enum CloseCode {
     SlowConsumer = 4011,
     /// Continuity was lost; connect again and recover.
     InsufficientState = 4012,
+    /// Another connection has taken over the session.
+    Replaced = 4013,
 }
 
 impl CloseCode {
@@ -508,6 +528,7 @@ impl CloseCode {
         CloseCode::PingTimeout,
         CloseCode::SlowConsumer,
         CloseCode::InsufficientState,
+        CloseCode::Replaced,
     ];
 
     /// The number on the wire.
@@ -542,6 +563,7 @@ impl CloseCode {
             CloseCode::PingTimeout => "ping_timeout",
             CloseCode::SlowConsumer => "slow_consumer",
             CloseCode::InsufficientState => "insufficient_state",
+            CloseCode::Replaced => "replaced",
         }
     }
 
@@ -569,6 +591,7 @@ impl CloseCode {
                 "messages were not read as fast as they came; connect again and recover"
             }
             CloseCode::InsufficientState => "continuity was lost; connect again and recover",
+            CloseCode::Replaced => "another connection has taken over the session",
         }
     }
 
@@ -594,6 +617,7 @@ impl CloseCode {
             CloseCode::PingTimeout => true,
             CloseCode::SlowConsumer => true,
             CloseCode::InsufficientState => true,
+            CloseCode::Replaced => false,
         }
     }
 
@@ -619,6 +643,7 @@ impl CloseCode {
             CloseCode::PingTimeout => Fault::Client,
             CloseCode::SlowConsumer => Fault::Client,
             CloseCode::InsufficientState => Fault::Server,
+            CloseCode::Replaced => Fault::Nobody,
         }
     }
 }

@@ -153,6 +153,17 @@ pub(crate) enum Authentication {
     Refreshing,
 }
 
+/// What carries a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Nothing: only a resumable session is ever without.
+    Gone,
+    /// A connection whose peer cannot answer the transport's own pings.
+    Silent,
+    /// A connection whose peer answers them.
+    Answering,
+}
+
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
@@ -199,6 +210,10 @@ pub struct Session {
     pub(crate) write_watched: bool,
     /// Whether a deadline for an unfinished message is set.
     pub(crate) unfinished_watched: bool,
+    /// What carries it.
+    pub(crate) link: Link,
+    /// Whether a deadline for the next connection is set.
+    pub(crate) resume_watched: bool,
 }
 
 impl Session {
@@ -232,6 +247,8 @@ impl Session {
             bulk: false,
             write_watched: false,
             unfinished_watched: false,
+            link: Link::Answering,
+            resume_watched: false,
         }
     }
 

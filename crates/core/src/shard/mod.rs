@@ -6,6 +6,7 @@
 //!
 //! - [`lifecycle`]: opening, hearing, closing, deadlines
 //! - [`expiry`]: the end of what was given for a time
+//! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`roster`]: who comes, who goes, who is there
@@ -20,6 +21,7 @@ mod lanes;
 mod lifecycle;
 mod roster;
 mod toll;
+mod transport;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,8 +37,8 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
-use crate::namespace::{Namespace, Namespaces};
-use crate::outbox::{Chunk, Outbox};
+use crate::namespace::{Namespace, Namespaces, OutboxPolicy};
+use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
@@ -90,6 +92,10 @@ pub struct Shard {
     /// Sessions with something to write: answers and small channels before copies of large ones.
     urgent: VecDeque<u32>,
     bulk: VecDeque<u32>,
+    /// Sessions whose connection has to show that it is alive.
+    heartbeats: VecDeque<u32>,
+    /// Sessions that have given up their connection.
+    forsaken: Vec<u32>,
     /// Sessions whose outbox overflowed while it could not be dealt with.
     overflowed: Vec<u32>,
     now_ms: u64,
@@ -187,6 +193,8 @@ impl Shard {
             waiting_bytes: 0,
             urgent: VecDeque::new(),
             bulk: VecDeque::new(),
+            heartbeats: VecDeque::new(),
+            forsaken: Vec::new(),
             overflowed: Vec::new(),
             now_ms: 0,
             unix_began_ms: 0,
@@ -362,14 +370,24 @@ impl Shard {
         if session.phase != Phase::Open || session.outbox.has_refused() {
             return;
         }
+        let lane = session.opening.lane;
+        let bare = self.lanes.is_bare(lane);
         self.scratch.clear();
         for event in events {
-            self.lanes.encode(session.opening.lane, &event, &mut self.scratch);
+            self.lanes.encode(lane, &event, &mut self.scratch);
+            if bare {
+                let tag = match event {
+                    Event::Message(publication) => Some(outbox::tag(OutboxPolicy::Disconnect, publication)),
+                    _ => None,
+                };
+                session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(tag));
+                self.scratch.clear();
+            }
         }
-        if !self.scratch.is_empty() {
-            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
-            // A replay may have been large, and this buffer lives as long as the shard.
-            self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+        // A replay may have been large, and this buffer lives as long as the shard.
+        self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        if !session.outbox.is_empty() {
             self.mark_urgent(key);
         }
     }
