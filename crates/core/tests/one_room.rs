@@ -1,8 +1,9 @@
 //! Connections whose dialect knows one room: they come with it, go with it, and its history says so.
 
 use fanfare_core::auth::Access;
-use fanfare_protocol::CloseCode;
+use fanfare_core::ports::broker::{Delivery, Reply, Ticket};
 use fanfare_protocol::dialect::Habits;
+use fanfare_protocol::{CloseCode, ErrorCode};
 use fanfare_testkit::{Bench, Setup, check, check_with};
 
 /// The clients of `e` have one room.
@@ -213,6 +214,29 @@ fn every_end_of_a_session_is_one_entry() {
     }
 }
 
+/// A connection that ends is no going while the session waits for another one.
+#[test]
+fn a_session_that_may_come_back_has_not_gone() {
+    check_with(
+        |setup| {
+            habitual(setup);
+            setup.settings.deadlines.resume_ms = 20_000;
+        },
+        "open eve shard=1
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open ann lane=e room=room resumable
+         eve> join room A.1 ann joined the room
+         ann> subscribed room A.0 replayed=0
+         ann> join room A.1 ann joined the room
+         ann detaches
+         wait 15000
+         wait 10000
+         eve> leave room A.2 ann left the room
+         ann> GONE",
+    );
+}
+
 /// A connection that broke off while the broker was still asked left an entry of a going for which there was no coming,
 /// or a coming without a going.
 #[test]
@@ -245,6 +269,30 @@ fn who_goes_on_the_way_in_leaves_both_entries_or_none() {
             bench.end();
         }
     }
+}
+
+/// A broker that cannot write the coming down: whoever nobody was told of does not stay, and has not gone either.
+#[test]
+fn a_coming_that_could_not_be_told_ends_the_connection() {
+    let mut setup = Setup::default();
+    habitual(&mut setup);
+    let mut bench = Bench::new(&setup);
+    bench.run("hold\n open ann lane=e room=room");
+    assert!(bench.deliver_one(0), "the answer to the subscription");
+    // The only question that is open is whether the coming was written down.
+    bench.push_first(0, Delivery::Reply(Ticket(0), Reply::Failed(ErrorCode::Unavailable)));
+    bench.run(
+        "release
+         ann> subscribed room A.0 replayed=0
+         ann> error unavailable
+         ann> disconnect 1013 reconnect=0
+         ann> CLOSE 1013
+         ann> GONE
+         open eve
+         eve: history #1 room
+         eve> history #1 room A.1 [A.1 ann joined the room]",
+    );
+    bench.end();
 }
 
 /// What a client says before it is a member would be published before it gets copies: it would miss its own.

@@ -32,7 +32,8 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 7] = ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous"];
+const FLAGS: [&str; 8] =
+    ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous", "resumable"];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.

@@ -40,7 +40,7 @@ impl Shard {
         }
     }
 
-    pub(crate) fn is_member(&self, key: SessionKey, topic: &Topic) -> bool {
+    fn is_member(&self, key: SessionKey, topic: &Topic) -> bool {
         let Some(session) = self.sessions.get(key.0 as usize) else { return false };
         let channel = self.find_channel(topic);
         session.subscriptions.iter().any(|subscription| {
@@ -73,7 +73,7 @@ impl Shard {
         let (peer, shard) = (session.peer(), self.id);
         let ticket = self.ask(key, id, Question::Authorise { topic: topic.clone(), options });
         let state = SubscriptionState::Authorising(ticket.0 as u32);
-        self.begin_subscription(key, Subscription { channel, state });
+        self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.authority.ask(Asked { shard, ticket, peer, matter });
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Subscription {
     /// The shard's key of the channel.
     pub(crate) channel: u32,
     pub(crate) state: SubscriptionState,
+    /// Whether its beginning stands in the channel's history, and its end has to.
+    pub(crate) posted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,8 +204,6 @@ pub struct Session {
     pub(crate) lagged: Option<Box<Lagged>>,
     /// Whether it stands in the queue of urgent writes.
     pub(crate) urgent: bool,
-    /// Whether its coming stands in the history of its room, and its going has to.
-    pub(crate) posted: bool,
     /// Whether it stands in the queue of bulk writes.
     pub(crate) bulk: bool,
     /// Whether a deadline for blocked writes is set.
@@ -243,7 +243,6 @@ impl Session {
             ending: None,
             lagged: None,
             urgent: false,
-            posted: false,
             bulk: false,
             write_watched: false,
             unfinished_watched: false,

@@ -6,7 +6,7 @@ use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{CloseCode, ErrorCode, Payload, RequestId};
 
-use super::{Phase, SessionKey, SubscriptionState};
+use super::{Phase, SessionKey, Subscription, SubscriptionState};
 use crate::ports::broker::{Publish, Reply, ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
@@ -72,31 +72,29 @@ impl Shard {
         going: Publish,
         reply: &Reply,
     ) {
-        let room = Topic::Channel(going.channel.clone());
-        let member = key.filter(|key| self.is_member(*key, &room));
-        match (reply, member) {
-            (Reply::Published { .. }, Some(key)) => {
-                if let Some(session) = self.sessions.get_mut(key.0 as usize) {
-                    session.posted = true;
-                }
-            }
+        let channel = self.find_channel(&Topic::Channel(going.channel.clone()));
+        let session = key.and_then(|key| self.sessions.get_mut(key.0 as usize));
+        let subscription = session.and_then(|session| {
+            let is_member = |s: &&mut Subscription| matches!(s.state, SubscriptionState::Member(_));
+            session.subscriptions.iter_mut().filter(is_member).find(|s| Some(s.channel) == channel)
+        });
+        match (reply, subscription) {
+            (Reply::Published { .. }, Some(subscription)) => subscription.posted = true,
             (Reply::Published { .. }, None) => {
                 self.broker.submit(Request::Publish(going), ReplyTo::Nobody);
             }
-            (_, Some(key)) => {
+            (_, Some(_)) if let Some(key) = key => {
                 let code = if let Reply::Failed(code) = reply { *code } else { ErrorCode::Internal };
                 self.fail(key, id, code);
                 self.close(key, CloseCode::TryAgainLater, None);
             }
-            (_, None) => {}
+            _ => {}
         }
     }
 
-    /// The session is a member of its room no more: the others are told so by an entry, if its coming was one.
-    pub(crate) fn post_going(&mut self, key: SessionKey, channel: u32) {
-        let Some(going) = self.entry(key, channel, Kind::Leave) else { return };
-        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
-        if std::mem::take(&mut session.posted) {
+    /// The session is a member of its room no more: the others are told so by an entry, as they were of its coming.
+    pub(crate) fn post_going(&self, key: SessionKey, channel: u32) {
+        if let Some(going) = self.entry(key, channel, Kind::Leave) {
             self.broker.submit(Request::Publish(going), ReplyTo::Nobody);
         }
     }

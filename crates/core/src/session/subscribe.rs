@@ -133,7 +133,7 @@ impl Shard {
         let joining = Joining { channel, filter: options.filter, recovery_refused, by_backend };
         let ticket = self.ask(key, id, Question::Subscribe(joining));
         let state = SubscriptionState::Asked(ticket.0 as u32);
-        self.begin_subscription(key, Subscription { channel, state });
+        self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.broker.submit(request, ReplyTo::Shard(self.id, ticket));
     }
 
@@ -320,7 +320,9 @@ impl Shard {
             Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern),
         };
         self.broker.submit(request, ReplyTo::Nobody);
-        self.post_going(key, channel);
+        if subscription.posted {
+            self.post_going(key, channel);
+        }
         self.drop_channel_if_unused(channel);
     }
 
