@@ -26,6 +26,8 @@ pub(crate) enum TimerKind {
     Expiry,
     /// The members of a channel, whose key it is, may get another list of all.
     Roster,
+    /// There is room for the answer to a ping that was too much.
+    OwedPong,
 }
 
 /// A deadline of one session, mostly. The serial tells sessions apart that had the same key.

@@ -9,12 +9,13 @@ mod identity;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::Body;
 use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
 use fanfare_core::session::{Opening, Special};
+use fanfare_core::shard::Settings;
 use fanfare_protocol::dialect::excerpt;
 use fanfare_protocol::names::NameError;
 use fanfare_protocol::{ChannelName, ErrorCode};
@@ -25,11 +26,14 @@ use http::header::{
 };
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Seat};
 use crate::authority::ServerAuthority;
 use crate::config::AuthMode;
-use crate::connection::Arrival;
+use crate::connection::framed::Carrier;
+use crate::connection::stream::Stream;
+use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
@@ -37,6 +41,8 @@ use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
 use crate::network::{Denied, Network};
+use crate::node::unix_ms;
+use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
@@ -53,6 +59,8 @@ pub(crate) struct Door {
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) passes: Arc<Passes>,
+    pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
     pub(crate) close: Duration,
 }
@@ -65,12 +73,20 @@ pub(crate) struct AuthRules {
     pub(crate) cookie: Option<Arc<str>>,
     /// What has to come along with it.
     pub(crate) csrf: CsrfRule,
+    /// The largest token that the verifier takes.
+    pub(crate) token_bytes_max: usize,
+}
+
+/// Who takes the stream when it speaks WebSocket.
+struct Taker {
+    subprotocol: Option<String>,
+    take: Box<dyn FnOnce(Stream, Vec<u8>) + Send>,
 }
 
 /// A handshake that was refused.
-struct Refusal {
-    code: ErrorCode,
-    text: String,
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) text: String,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -94,14 +110,26 @@ pub(crate) struct Named<'a> {
     pub(crate) room: Option<&'a str>,
 }
 
-/// What was agreed on.
-struct Agreed {
-    accept_key: String,
-    lane: Lane,
+/// Who may connect, and how they speak.
+pub(crate) struct Admitted {
+    pub(crate) spoken: Spoken,
+    /// The one room that it named, where its dialect knows but one.
     room: Option<ChannelName>,
     subprotocol: Option<String>,
-    identified: Identified,
-    seat: Seat,
+    pub(crate) identified: Identified,
+    pub(crate) seat: Seat,
+}
+
+impl Admitted {
+    /// What the engine is told of the connection.
+    pub(crate) fn opening(self, lane: Lane, address: Option<IpAddr>, resumable: bool) -> (Opening, Seat) {
+        let special = Special { room: self.room, resumable };
+        let special = (special != Special::default()).then(|| Box::new(special));
+        let Identified { identity, must_authenticate } = self.identified;
+        let opening =
+            Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
+        (opening, self.seat)
+    }
 }
 
 impl Door {
@@ -110,36 +138,84 @@ impl Door {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
-        if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
-            let mut response = self.refuse(&denied.into(), &head, address);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-            return response;
+        if let Err(response) = self.count(&head, address) {
+            return *response;
         }
-        let agreed = match self.agree(&head, named, address).await {
-            Ok(agreed) => agreed,
+        let accepted = match self.check(&head) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return self.refuse(&refusal, &head, address),
+        };
+        let taker = match self.taker(&head, &accepted.subprotocols, named, address).await {
+            Ok(taker) => taker,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
             return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
-        let Agreed { accept_key, lane, room, subprotocol, identified, seat } = agreed;
-        let Identified { identity, must_authenticate } = identified;
-        let opening = Opening {
-            lane,
-            identity,
-            must_authenticate,
-            special: room.map(|room| Box::new(Special { room: Some(room), ..Special::default() })),
-            address,
-            opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
-        };
-        let (inboxes, close) = (self.inboxes.clone(), self.close);
+        let close = self.close;
+        let Taker { subprotocol, take } = taker;
         tokio::spawn(async move {
             match upgraded::take(on_upgrade, close).await {
-                Ok((stream, early)) => inboxes.place(Arrival { stream, early, opening, seat }),
+                Ok((stream, early)) => take(stream, early),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        switching(&accept_key, subprotocol.as_deref())
+        switching(&accepted.accept_key, subprotocol.as_deref())
+    }
+
+    /// Counts the request among those of its address; one too many is answered.
+    pub(crate) fn count(
+        &self,
+        head: &request::Parts,
+        address: Option<IpAddr>,
+    ) -> Result<(), Box<Response<Body>>> {
+        self.network.handshake(address, &head.headers).map_err(|(wait, denied)| {
+            let mut response = self.refuse(&denied.into(), head, address);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            Box::new(response)
+        })
+    }
+
+    fn check(&self, head: &request::Parts) -> Result<wire::Accepted, Refusal> {
+        wire::check(wire::Request {
+            method: head.method.as_str(),
+            http11_or_newer: head.version >= http::Version::HTTP_11,
+            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+        })
+        .map_err(refusal_of)
+    }
+
+    /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.
+    async fn taker(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        named: Named<'_>,
+        address: Option<IpAddr>,
+    ) -> Result<Taker, Refusal> {
+        let inboxes = self.inboxes.clone();
+        let query = sessions::Query::parse(head.uri.query().unwrap_or_default());
+        if let Some(resumption) = query.resumption(&head.headers, &self.passes)? {
+            self.judge_page(head)?;
+            let subprotocol = self.dialects.by_subprotocol(offered).map(|(_, subprotocol)| subprotocol);
+            let Resumption { id, seen, .. } = self.find(resumption).await?;
+            let take = move |stream, early| {
+                let (carrier, prefix, head) = (Carrier::Frames, String::new(), Vec::new());
+                inboxes.ask(SessionRequest {
+                    id,
+                    ask: Ask::Carry { seen, carrier, prefix, stream, early, head },
+                });
+            };
+            return Ok(Taker { subprotocol, take: Box::new(take) });
+        }
+        let admitted = self.admit(head, offered, named, address).await?;
+        let subprotocol = admitted.subprotocol.clone();
+        let lane = self.dialects.lane(admitted.spoken, Framing::Frames);
+        let (opening, seat) = admitted.opening(lane, address, false);
+        let take = move |stream, early| {
+            inboxes.place(Arrival { stream, early, opening, seat, beginning: None });
+        };
+        Ok(Taker { subprotocol, take: Box::new(take) })
     }
 
     /// Answers a request whose path cannot be decoded.
@@ -151,7 +227,12 @@ impl Door {
     }
 
     /// Refuses, counts it and says so.
-    fn refuse(&self, refusal: &Refusal, head: &request::Parts, address: Option<IpAddr>) -> Response<Body> {
+    pub(crate) fn refuse(
+        &self,
+        refusal: &Refusal,
+        head: &request::Parts,
+        address: Option<IpAddr>,
+    ) -> Response<Body> {
         self.admission.refused(refusal.code);
         tracing::debug!(
             code = refusal.code.as_str(),
@@ -162,40 +243,41 @@ impl Door {
         refused(refusal)
     }
 
-    async fn agree(
-        &self,
-        head: &request::Parts,
-        named: Named<'_>,
-        address: Option<IpAddr>,
-    ) -> Result<Agreed, Refusal> {
-        let accepted = wire::check(wire::Request {
-            method: head.method.as_str(),
-            http11_or_newer: head.version >= http::Version::HTTP_11,
-            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
-        })
-        .map_err(refusal_of)?;
-        if self.draining.load(Ordering::Relaxed) {
-            return Err(ErrorCode::Draining.into());
-        }
+    /// Whether the page that the request comes from may connect.
+    pub(crate) fn judge_page(&self, head: &request::Parts) -> Result<(), Refusal> {
         let page = self.network.judge_origin(head)?;
         if self.auth.mode == AuthMode::Open && page == Page::Same {
             self.network.judge_own_page(head)?;
         }
+        Ok(())
+    }
+
+    /// Whether the client may connect, whatever the transport.
+    pub(crate) async fn admit(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        named: Named<'_>,
+        address: Option<IpAddr>,
+    ) -> Result<Admitted, Refusal> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(ErrorCode::Draining.into());
+        }
+        self.judge_page(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let dialect = named.dialect.or(query.dialect.as_deref());
-        let (spoken, subprotocol) = self.dialect(&accepted.subprotocols, dialect)?;
+        let (spoken, subprotocol) = self.dialect(offered, dialect)?;
         let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
-        let lane = self.dialects.lane(spoken, Framing::Frames);
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
-            token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
+            token: self.credential(head, &query.tokens, offered)?.map(|found| found.token),
             user: query.user,
             room: room.clone(),
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Agreed { accept_key: accepted.accept_key, lane, room, subprotocol, identified, seat })
+        Ok(Admitted { spoken, room, subprotocol, identified, seat })
     }
 
     /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
@@ -217,6 +299,14 @@ impl Door {
             text: format!("\"room\" is not a valid name: {error}"),
         };
         ChannelName::new(name).map(Some).map_err(invalid)
+    }
+
+    /// Asks the worker of a session whether it can be gone on with.
+    pub(crate) async fn find(&self, resumption: Resumption) -> Result<Resumption, Refusal> {
+        let (reply, found) = oneshot::channel();
+        let ask = Ask::Find { seen: resumption.seen, reply };
+        self.inboxes.ask(SessionRequest { id: resumption.id, ask });
+        found.await.map(|()| resumption).map_err(|_| ErrorCode::SessionLost.into())
     }
 
     /// The subprotocol decides, then the path or query, then the default.
@@ -247,7 +337,9 @@ impl Door {
         if !self.authority.takes_tokens() && self.application.decides_connections() {
             return Ok(None);
         }
-        let roads = Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() };
+        let AuthRules { cookie, token_bytes_max, .. } = &self.auth;
+        let (headers, cookie, token_bytes_max) = (&head.headers, cookie.as_deref(), *token_bytes_max);
+        let roads = Roads { query, headers, offered, cookie, token_bytes_max };
         let found = roads.credential()?;
         if let Some(credential) = found.as_ref().filter(|credential| credential.by_cookie_alone) {
             check_csrf(&self.auth.csrf, head, offered, credential.token.expose())?;
@@ -308,7 +400,7 @@ fn switching(accept_key: &str, subprotocol: Option<&str>) -> Response<Body> {
 
 /// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
 /// as another request.
-fn refused(refusal: &Refusal) -> Response<Body> {
+pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
     let body = serde_json::json!({
         "error": { "code": refusal.code.as_str(), "message": refusal.text },
     });
