@@ -1,4 +1,5 @@
-//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4).
+//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4), or an extended
+//! CONNECT in its place (RFC 8441).
 //!
 //! - [`credentials`]: the token in a request
 //! - [`identity`]: who it comes from
@@ -8,7 +9,6 @@ mod identity;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
@@ -22,7 +22,8 @@ use http::header::{
     CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Request, Response, StatusCode, Version, request};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
 use crate::admission::{Admission, Seat};
@@ -30,8 +31,10 @@ use crate::authority::ServerAuthority;
 use crate::config::AuthMode;
 use crate::connection::Arrival;
 use crate::dialects::Dialects;
+use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
+use crate::listen::streams::Streams;
 use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
@@ -51,7 +54,7 @@ pub(crate) struct Door {
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) drain: Arc<Drain>,
     /// How long a peer may take to hang up once we have.
     pub(crate) close: Duration,
 }
@@ -67,9 +70,9 @@ pub(crate) struct AuthRules {
 }
 
 /// A handshake that was refused.
-struct Refusal {
-    code: ErrorCode,
-    text: String,
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) text: String,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -86,7 +89,7 @@ impl From<Denied> for Refusal {
 
 /// What was agreed on.
 struct Agreed {
-    accept_key: String,
+    accept_key: Option<String>,
     lane: Lane,
     subprotocol: Option<String>,
     identified: Identified,
@@ -97,6 +100,7 @@ impl Door {
     /// Answers a request for a WebSocket; `dialect` is the one named by the path.
     pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let streams = request.extensions_mut().remove::<Streams>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
         if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
@@ -121,13 +125,14 @@ impl Door {
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
         let (inboxes, close) = (self.inboxes.clone(), self.close);
+        let stay = streams.as_ref().map(Streams::stay);
         tokio::spawn(async move {
-            match upgraded::take(on_upgrade, close).await {
+            match upgraded::take(on_upgrade, close, stay).await {
                 Ok((stream, early)) => inboxes.place(Arrival { stream, early, opening, seat }),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        switching(&accept_key, subprotocol.as_deref())
+        agreed_on(accept_key.as_deref(), subprotocol.as_deref())
     }
 
     /// Refuses, counts it and says so.
@@ -139,7 +144,7 @@ impl Door {
             request = loggable_target(&head.uri.to_string()),
             "a handshake was refused"
         );
-        refused(refusal)
+        refusal.answer(head.version)
     }
 
     async fn agree(
@@ -148,13 +153,8 @@ impl Door {
         dialect: Option<&str>,
         address: Option<IpAddr>,
     ) -> Result<Agreed, Refusal> {
-        let accepted = wire::check(wire::Request {
-            method: head.method.as_str(),
-            http11_or_newer: head.version >= http::Version::HTTP_11,
-            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
-        })
-        .map_err(refusal_of)?;
-        if self.draining.load(Ordering::Relaxed) {
+        let accepted = check(head).map_err(refusal_of)?;
+        if self.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
         let page = self.network.judge_origin(head)?;
@@ -234,66 +234,90 @@ impl Query {
     }
 }
 
+fn check(head: &request::Parts) -> Result<wire::Accepted, wire::Refusal> {
+    let method = head.method.as_str();
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    if head.version < Version::HTTP_2 {
+        let http11_or_newer = head.version >= Version::HTTP_11;
+        return wire::check(wire::Request { method, http11_or_newer, headers });
+    }
+    wire::check_connect(wire::ExtendedConnect {
+        method,
+        protocol: head.extensions.get::<Protocol>().map(Protocol::as_str),
+        authority: head.uri.authority().map(http::uri::Authority::as_str),
+        headers,
+    })
+}
+
 fn refusal_of(refusal: wire::Refusal) -> Refusal {
     let code = match refusal.status() {
         405 => ErrorCode::MethodNotAllowed,
         426 if refusal.code() == "unsupported_version" => ErrorCode::UnsupportedVersion,
         426 => ErrorCode::UpgradeRequired,
+        501 => ErrorCode::UnsupportedProtocol,
         _ => ErrorCode::BadHandshake,
     };
     Refusal { code, text: refusal.text().to_owned() }
 }
 
-fn switching(accept_key: &str, subprotocol: Option<&str>) -> Response<Body> {
+/// With a key, the connection becomes a WebSocket; without one, the stream that the CONNECT came by.
+fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(key) = HeaderValue::from_str(accept_key) {
+    let switching = accept_key.and_then(|key| HeaderValue::from_str(key).ok());
+    if let Some(key) = switching {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
     }
     if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }
 
-/// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
-/// as another request.
-fn refused(refusal: &Refusal) -> Response<Body> {
-    let body = serde_json::json!({
-        "error": { "code": refusal.code.as_str(), "message": refusal.text },
-    });
-    let mut response = Response::new(Body::from(body.to_string()));
-    let status = StatusCode::from_u16(refusal.code.http_status());
-    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    match refusal.code {
-        ErrorCode::UnsupportedVersion => {
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+impl Refusal {
+    /// Says why. Over HTTP/1.1 it ends the connection: frames sent in the belief that the handshake succeeded must not be
+    /// read as another request. HTTP/2 has a stream for each, and no such headers (RFC 9113 §8.2.2).
+    pub(crate) fn answer(&self, version: Version) -> Response<Body> {
+        let body = serde_json::json!({
+            "error": { "code": self.code.as_str(), "message": self.text },
+        });
+        let mut response = Response::new(Body::from(body.to_string()));
+        let status = StatusCode::from_u16(self.code.http_status());
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let over_http1 = version < Version::HTTP_2;
+        if over_http1 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        ErrorCode::UpgradeRequired => {
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        match self.code {
+            ErrorCode::UnsupportedVersion => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            ErrorCode::UpgradeRequired => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            ErrorCode::MethodNotAllowed => {
+                let allowed = if over_http1 { "GET" } else { "CONNECT" };
+                headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
+            }
+            // RFC 6750, section 3.
+            ErrorCode::AuthenticationRequired => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ if self.code.http_status() == 401 => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+            }
+            _ if self.code.retry() => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
         }
-        ErrorCode::MethodNotAllowed => {
-            headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-        }
-        // RFC 6750, section 3.
-        ErrorCode::AuthenticationRequired => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        _ if refusal.code.http_status() == 401 => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-        }
-        _ if refusal.code.retry() => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        _ => {}
+        response
     }
-    response
 }

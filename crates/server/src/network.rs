@@ -37,6 +37,7 @@ pub use rates::AddressRate;
 
 use crate::admission::Admission;
 use crate::config::NetworkConfig;
+use crate::drain::Drain;
 use address::Proxies;
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
@@ -64,6 +65,8 @@ pub struct Network {
     handshakes: Rates,
     visits: Arc<Visits>,
     admission: Arc<Admission>,
+    pub(crate) drain: Arc<Drain>,
+    pub(crate) http2: bool,
 }
 
 /// How a request's connection came, told by the listener; without it nothing is known.
@@ -94,7 +97,12 @@ impl Denied {
 }
 
 impl Network {
-    pub(crate) fn new(config: NetworkConfig, limit_loopback: bool, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(
+        config: NetworkConfig,
+        limit_loopback: bool,
+        admission: Arc<Admission>,
+        drain: Arc<Drain>,
+    ) -> Self {
         Self {
             origins: Origins(config.origins),
             proxies: Proxies { trusted: config.trusted_proxies, source: config.client_address },
@@ -104,6 +112,8 @@ impl Network {
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),
             admission,
+            drain,
+            http2: config.http2,
         }
     }
 

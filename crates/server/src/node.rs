@@ -8,7 +8,6 @@ mod surroundings;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,6 +34,7 @@ use crate::app;
 use crate::config::NetworkConfig;
 use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
+use crate::drain::Drain;
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
@@ -232,7 +232,10 @@ impl Builder {
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let admission = Admission::new(self.limits);
-        let network = Arc::new(Network::new(self.network, settings.limits.limit_loopback, admission.clone()));
+        let drain = Arc::new(Drain::default());
+        let network =
+            Network::new(self.network, settings.limits.limit_loopback, admission.clone(), drain.clone());
+        let network = Arc::new(network);
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
@@ -247,7 +250,7 @@ impl Builder {
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            draining: Arc::new(AtomicBool::new(false)),
+            drain,
             close,
         };
         let fanfare = Fanfare::new(handle::Parts {
@@ -302,13 +305,13 @@ impl Node {
 
     /// False once the node is shutting down: for the load balancer.
     pub fn is_ready(&self) -> bool {
-        !self.door.draining.load(Ordering::Relaxed)
+        !self.door.drain.has_begun()
     }
 
     /// A function that tells the same, for whoever outlives the borrow.
     pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let draining = self.door.draining.clone();
-        move || !draining.load(Ordering::Relaxed)
+        let drain = self.door.drain.clone();
+        move || !drain.has_begun()
     }
 
     /// How many clients are connected.
@@ -319,7 +322,7 @@ impl Node {
     /// Sends all clients elsewhere, spread over the configured time, and returns when they have gone or have
     /// had their time. New ones are refused from the first moment.
     pub async fn drain(&self) {
-        self.door.draining.store(true, Ordering::Relaxed);
+        self.door.drain.begin();
         self.door.inboxes.to_all(|| Input::Drain);
         let deadlines = &self.settings.deadlines;
         let patience = Duration::from_millis(u64::from(deadlines.drain_ms) + u64::from(deadlines.close_ms));
