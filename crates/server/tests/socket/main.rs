@@ -7,6 +7,7 @@
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
+//! - `http2`: WebSockets and requests as streams of one connection
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
 //! - `canaries`: secrets sent by every road, and searched for
@@ -21,6 +22,7 @@ mod conversation;
 mod cookies;
 mod embedding;
 mod handlers;
+mod http2;
 mod limits;
 mod origins;
 mod process;
