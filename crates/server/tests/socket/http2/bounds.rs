@@ -11,6 +11,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::super::limits::{closed_as_slow, finds_why};
+use super::super::support::frames::text;
 use super::super::support::neighbour::Neighbour;
 use super::super::support::node::{TestNode, builder};
 use super::super::support::within;
@@ -99,6 +101,31 @@ async fn a_head_is_so_large() {
     let answer = connection.ask(with(40 * 1024)).await;
     assert_eq!(answer.status, 431);
     assert!(connection.tunnel(handshake("/ws")).await.is_ok());
+    node.stop();
+}
+
+/// What one stream leaves unread waits in its outbox, and holds up no other of its connection.
+#[tokio::test]
+async fn who_stops_reading_one_stream_is_closed_as_a_slow_consumer_there() {
+    let node = TestNode::start(builder()).await;
+    let mut connection = Connection::open(node.address).await;
+    let mut stalled = connection.raw("/ws").await;
+    let subscribe = json!({"type": "subscribe", "channel": "room"});
+    stalled.send(&text(subscribe.to_string())).await.unwrap();
+    assert_eq!(stalled.said().await.unwrap(), "subscribed");
+    let mut other = connection.client("/ws").await;
+    other.ask(&subscribe, "subscribed").await;
+    let filler = "f".repeat(16 * 1024);
+    let overflow = async {
+        while !closed_as_slow(&node).await {
+            node.publish("room", &json!({"filler": filler})).await;
+            other.expect("message").await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), overflow).await.expect("closed within 5 s");
+    finds_why(stalled).await;
+    other.ask(&json!({"type": "ping"}), "pong").await;
+    node.until_connections(1).await;
     node.stop();
 }
 

@@ -63,7 +63,10 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (requests, mut connection) = h2::client::handshake(stream).await.unwrap();
+        // What one stream leaves unread is not to hold up the others.
+        let mut client = h2::client::Builder::new();
+        client.initial_connection_window_size(4 << 20);
+        let (requests, mut connection) = client.handshake(stream).await.unwrap();
         let ping = connection.ping_pong().unwrap();
         let driver = tokio::spawn(connection);
         let settings = async {
