@@ -71,11 +71,12 @@ const FAULTY_STREAMS_MAX: usize = 100;
 /// that changes its mind now and then does not reach it.
 const TAKEN_BACK_MAX: u32 = 100;
 
-/// How long a connection may wait for its next request. It holds one of the listener's places meanwhile.
+/// How long nothing may happen on a connection before it is told to go (GOAWAY), and from there until it is ended: no
+/// request comes, and its client takes no part of an answer. It holds one of the listener's places meanwhile.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// How long a client has to hang up when it was told that nothing more is served (GOAWAY) and nothing goes on.
-const FAREWELL_MAX: Duration = Duration::from_secs(5);
+/// How long a client that has asked nothing in time has to take note of that.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// Whether a connection begins with the preface. Takes nothing of it.
 pub(super) async fn is_begun_on(stream: &TcpStream) -> io::Result<bool> {
@@ -132,11 +133,11 @@ impl Service {
                 place = None;
             }
             let until = match now {
-                _ if !now.is_idle() => None,
-                _ if told => Some(Instant::now() + FAREWELL_MAX),
+                _ if now.stays > 0 || now.unanswered > 0 => None,
+                _ if !now.asked && told => Some(first_request + FAREWELL_MAX),
                 _ if !now.asked => Some(first_request),
                 // Nothing stays any more, and it has no place to go on as any other.
-                _ if place.is_none() => Some(Instant::now()),
+                _ if place.is_none() && !told => Some(Instant::now()),
                 _ => Some(Instant::now() + IDLE_MAX),
             };
             tokio::select! {
@@ -183,8 +184,7 @@ async fn answer(
     asked.answered();
     Ok(response.map(|body| {
         Body::new(body.map_frame(move |frame| {
-            // Held until the last byte is sent, or nobody wants it any more.
-            let _ = &asked;
+            asked.sent();
             frame
         }))
     }))
@@ -241,7 +241,48 @@ fn as_in_http1<B>(request: &mut Request<B>) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use bytes::Bytes;
+    use tokio::sync::Semaphore;
+
     use super::*;
+
+    /// A client that has room for so much of each answer, and asks for one of 100 KiB; the connection's end on the clock
+    /// of the test, in seconds.
+    async fn ends_after(window_bytes: u32) -> u64 {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let router = Router::new().route("/", get(|| async { "a".repeat(100 * 1024) }));
+        let service = Service { router, handshake: Duration::from_secs(5), network: None, tls: None };
+        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Place { _slot: slot, _visit: None };
+        let arrived = Arrived { peer: ([127, 0, 0, 1], 1).into(), over_tls: false, proxied: false };
+        let started = Instant::now();
+        let serving = tokio::spawn(async move { service.speak_http2(far, arrived, place).await });
+        let mut client = h2::client::Builder::new();
+        client.initial_window_size(window_bytes).initial_connection_window_size(1 << 20);
+        let (requests, connection) = client.handshake::<_, Bytes>(near).await.unwrap();
+        let driver = tokio::spawn(connection);
+        let request = Request::get("http://localhost/").body(()).unwrap();
+        let (response, _) = requests.clone().send_request(request, true).unwrap();
+        let response = response.await.unwrap();
+        serving.await.unwrap();
+        // One who was told goes by itself, unless its answer is still due.
+        drop((response, requests, driver));
+        started.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_happens_is_told_to_go_and_ended() {
+        assert_eq!(ends_after(1 << 20).await, 60);
+    }
+
+    /// A client that asked and took nothing of the answer, but answered every ping, was there for ever.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_does_not_wait_for_ever() {
+        assert_eq!(ends_after(0).await, 120);
+    }
 
     fn form(uri: &str, hosts: &[&str]) -> Option<String> {
         let mut request = Request::builder().uri(uri).version(Version::HTTP_2);

@@ -8,20 +8,22 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Streams(Arc<watch::Sender<Load>>);
 
-/// How many there are.
+/// How many there are, and what has become of others. Every change of it is a sign that something goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Load {
     /// Something has been asked since the connection began.
     pub(super) asked: bool,
-    /// Requests that are not answered yet, to the last byte.
-    requests: u32,
+    /// Requests without an answer yet.
+    pub(super) unanswered: u32,
     /// Streams that stay.
     pub(super) stays: u32,
     /// Requests that were taken back before there was an answer, less those that were answered since.
     pub(super) taken_back: u32,
+    /// Parts of answers that clients had room for.
+    parts: u64,
 }
 
-/// A request, until its answer is sent or it is taken back.
+/// A request, until there is an answer or it is taken back.
 pub(super) struct Asked {
     streams: Streams,
     answered: bool,
@@ -31,12 +33,6 @@ pub(super) struct Asked {
 /// there. What carries one is no longer counted among those that speak HTTP.
 pub(crate) struct Stay(Streams);
 
-impl Load {
-    pub(super) fn is_idle(self) -> bool {
-        self.requests == 0 && self.stays == 0
-    }
-}
-
 impl Streams {
     pub(super) fn load(&self) -> watch::Receiver<Load> {
         self.0.subscribe()
@@ -45,7 +41,7 @@ impl Streams {
     pub(super) fn ask(&self) -> Asked {
         self.0.send_modify(|load| {
             load.asked = true;
-            load.requests += 1;
+            load.unanswered += 1;
         });
         Asked { streams: self.clone(), answered: false }
     }
@@ -61,18 +57,26 @@ impl Asked {
     /// There is an answer; it may still have to be sent.
     pub(super) fn answered(&mut self) {
         self.answered = true;
+        self.streams.0.send_modify(|load| {
+            load.unanswered -= 1;
+            load.taken_back = load.taken_back.saturating_sub(1);
+        });
+    }
+
+    /// A part of the answer is being sent.
+    pub(super) fn sent(&self) {
+        self.streams.0.send_modify(|load| load.parts += 1);
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.streams.0.send_modify(|load| {
-            load.requests -= 1;
-            load.taken_back = match self.answered {
-                true => load.taken_back.saturating_sub(1),
-                false => load.taken_back + 1,
-            };
-        });
+        if !self.answered {
+            self.streams.0.send_modify(|load| {
+                load.unanswered -= 1;
+                load.taken_back += 1;
+            });
+        }
     }
 }
 
@@ -90,17 +94,17 @@ mod tests {
     fn what_is_dropped_is_no_longer_there() {
         let streams = Streams::default();
         let load = || *streams.load().borrow();
-        assert!(load().is_idle() && !load().asked);
+        assert_eq!(load(), Load::default());
         let taken_back = streams.ask();
         let mut answered = streams.ask();
-        answered.answered();
-        assert!(!load().is_idle());
+        assert_eq!(load(), Load { asked: true, unanswered: 2, ..Load::default() });
         drop(taken_back);
-        assert_eq!(load().taken_back, 1);
-        let stay = streams.stay();
+        assert_eq!(load(), Load { asked: true, unanswered: 1, taken_back: 1, ..Load::default() });
+        answered.answered();
         drop(answered);
-        assert_eq!(load(), Load { asked: true, requests: 0, stays: 1, taken_back: 0 });
+        let stay = streams.stay();
+        assert_eq!(load(), Load { asked: true, stays: 1, ..Load::default() });
         drop(stay);
-        assert!(load().is_idle());
+        assert_eq!(load(), Load { asked: true, ..Load::default() });
     }
 }

@@ -140,11 +140,13 @@ async fn a_connection_without_streams_has_its_deadline() {
     Connection::open(node.address).await.ended().await.unwrap();
     let parts: [&[u8]; 3] =
         [b"PRI", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04"];
-    for bytes in parts {
-        let mut stream = TcpStream::connect(node.address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
+    let address = node.address;
+    let ended = parts.map(|part| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(part).await.unwrap();
         let _ = within("the end", stream.read_to_end(&mut Vec::new())).await.unwrap();
-    }
+    });
+    futures_util::future::join_all(ended).await;
     node.stop();
 }
 

@@ -2,6 +2,7 @@
 
 use fanfare_auth::{IssuerSettings, KeySettings, TokenRules, Verifier};
 use fanfare_server::config::AuthMode;
+use fanfare_server::network::csrf::CsrfRule;
 use http::Request;
 use serde_json::json;
 
@@ -21,6 +22,12 @@ fn verifier() -> Verifier {
         roles_claim: "roles".to_owned(),
     };
     Verifier::new(vec![issuer], TokenRules::default()).unwrap()
+}
+
+fn token() -> String {
+    let claims = json!({"sub": "ann", "exp": jsonwebtoken::get_current_timestamp() + 600});
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
 }
 
 #[track_caller]
@@ -91,9 +98,7 @@ async fn a_handshake_is_judged_as_over_http1() {
 async fn tokens_come_by_every_road() {
     let node =
         TestNode::start(builder().open_user_ids(false).authentication(AuthMode::Required, verifier())).await;
-    let claims = json!({"sub": "ann", "exp": jsonwebtoken::get_current_timestamp() + 600});
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
-    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    let token = token();
     let mut connection = Connection::open(node.address).await;
     let _stays = connection.tunnel(handshake(&format!("/ws?token={token}"))).await.unwrap();
     let offer = format!("auth.{token}, fanfare.native.json");
@@ -103,6 +108,32 @@ async fn tokens_come_by_every_road() {
         (handshake("/ws").header("sec-websocket-protocol", offer), "200 "),
         (handshake("/ws?token=a.b.c"), "401 authentication_failed"),
         (handshake("/ws").header("authorization", "Bearer a.b.c"), "401 authentication_failed"),
+    ];
+    for (request, wanted) in cases {
+        knock(&mut connection, request, wanted).await;
+    }
+    node.stop();
+}
+
+/// Browsers send each cookie as a field of its own (RFC 9113 §8.2.3).
+#[tokio::test]
+async fn a_cookie_needs_its_companion_as_over_http1() {
+    const GUARD: &str = "0123456789abcdef";
+    let builder = builder().open_user_ids(false).authentication(AuthMode::Required, verifier());
+    let node = TestNode::start(builder.auth_cookie("session", CsrfRule::default())).await;
+    let mut connection = Connection::open(node.address).await;
+    let _stays = connection.tunnel(handshake(&format!("/ws?token={}", token()))).await.unwrap();
+    let page = |path: &str| handshake(path).header("origin", "http://localhost");
+    let session = format!("session={}", token());
+    let guard = format!("fanfare_csrf={GUARD}");
+    let path = format!("/ws?csrf={GUARD}");
+    let cases = [
+        (page(&path).header("cookie", &session).header("cookie", &guard), "200 "),
+        (page(&path).header("cookie", &guard).header("cookie", format!("other=1; {session}")), "200 "),
+        (page(&path).header("cookie", &session), "403 csrf_failed"),
+        (page("/ws").header("cookie", &session).header("cookie", &guard), "403 csrf_failed"),
+        (handshake(&path).header("cookie", &session).header("cookie", &guard), "403 origin_not_allowed"),
+        (page(&path).header("cookie", &session).header("cookie", "session=x"), "400 bad_handshake"),
     ];
     for (request, wanted) in cases {
         knock(&mut connection, request, wanted).await;
