@@ -22,6 +22,9 @@ pub struct Limits {
     pub connections_max: u32,
     /// Bytes that may wait in one connection's outbox. Beyond it: the channel's policy.
     pub outbox_bytes_max: usize,
+    /// Bytes that a resumable session keeps of what it was given, beside its outbox. Who asks for more of it when it
+    /// comes back is told `session_lost`.
+    pub resume_bytes_max: usize,
     /// The most bytes that one recovery, one page of history or one list of members carries. Beyond it:
     /// `recovered` is false, a page or list ends early.
     pub replay_bytes_max: usize,
@@ -58,6 +61,7 @@ impl Default for Limits {
             limit_loopback: false,
             connections_max: 100_000,
             outbox_bytes_max: 256 * 1024,
+            resume_bytes_max: 64 * 1024,
             replay_bytes_max: 1024 * 1024,
             requests_in_flight_max: 64,
             inbox_deliveries_max: 65_536,
@@ -205,6 +209,8 @@ pub struct Deadlines {
     pub expiry_warning_ms: u32,
     /// From our close frame to the peer's. Beyond it: the socket is closed without.
     pub close_ms: u32,
+    /// For how long a resumable session waits for its client without any connection.
+    pub resume_ms: u32,
     /// Over which clients are told to come back elsewhere at shutdown.
     pub drain_ms: u32,
 }
@@ -221,6 +227,7 @@ impl Default for Deadlines {
             authentication_ms: 5_000,
             expiry_warning_ms: 60_000,
             close_ms: 3_000,
+            resume_ms: 60_000,
             drain_ms: 25_000,
         }
     }

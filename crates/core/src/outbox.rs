@@ -1,12 +1,18 @@
 //! What waits to be written to one connection: shared bytes, bounded, owning nothing when empty.
+//!
+//! - [`retained`]: what a session was given and may ask for again
+
+mod retained;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use fanfare_protocol::ChannelName;
+use fanfare_protocol::{ChannelName, Position, Publication};
 
 use crate::namespace::OutboxPolicy;
+pub use retained::Lost;
+use retained::Retained;
 
 /// No chunk is that large.
 const EXEMPT: u32 = 1 << 31;
@@ -22,15 +28,26 @@ pub struct Chunk {
     tag: Option<Rc<Tag>>,
 }
 
-/// Marks a chunk as one that may be given up, and of which channel.
+/// What has to be known of the one message in a chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tag {
     /// The channel's name: a shard's key of it may be in use again when the client is told.
     pub channel: ChannelName,
+    /// The message's place there.
+    pub position: Position,
     /// What conflation goes by.
     pub key: Option<Box<str>>,
-    /// Whether a newer chunk of the same key replaces this one.
-    pub keep_latest: bool,
+    /// Whether it may be given up, and for what.
+    pub policy: OutboxPolicy,
+}
+
+impl Tag {
+    fn is_replaced_by(&self, newer: &Self) -> bool {
+        self.policy == OutboxPolicy::KeepLatest
+            && self.key.is_some()
+            && self.key == newer.key
+            && self.channel == newer.channel
+    }
 }
 
 impl Chunk {
@@ -45,7 +62,7 @@ impl Chunk {
         Self { bytes, start, end, tag: None }
     }
 
-    /// The same, but it may be given up when the outbox is full.
+    /// The same, with what has to be known of its message.
     pub fn tagged(mut self, tag: Option<Rc<Tag>>) -> Self {
         self.tag = tag;
         self
@@ -55,12 +72,22 @@ impl Chunk {
         (self.end & !EXEMPT) as usize - self.start as usize
     }
 
-    fn is_exempt(&self) -> bool {
-        self.end & EXEMPT != 0
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.start as usize..(self.end & !EXEMPT) as usize]
     }
 
-    fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start as usize..(self.end & !EXEMPT) as usize]
+    /// What is known of its message; none for what is no message of a channel.
+    pub fn tag(&self) -> Option<&Tag> {
+        self.tag.as_deref()
+    }
+
+    fn is_droppable(&self) -> bool {
+        self.tag.as_ref().is_some_and(|tag| tag.policy != OutboxPolicy::Disconnect)
+    }
+
+    fn is_exempt(&self) -> bool {
+        self.end & EXEMPT != 0
     }
 }
 
@@ -83,6 +110,8 @@ pub struct Outbox {
     /// Whether something was refused. Nothing is taken after it but last words: the peer must not read a
     /// stream with a hole in it.
     refused: bool,
+    /// Where a session keeps what it may be asked for again.
+    retained: Option<Box<Retained>>,
 }
 
 impl Outbox {
@@ -105,7 +134,7 @@ impl Outbox {
     pub fn has_room(&self, bytes_max: usize) -> bool {
         let most = bytes_max - bytes_max / 4;
         let bound = self.bytes.saturating_sub(self.exempt_bytes);
-        let droppable = || self.chunks.iter().filter(|chunk| chunk.tag.is_some()).map(Chunk::len).sum();
+        let droppable = || self.chunks.iter().filter(|chunk| chunk.is_droppable()).map(Chunk::len).sum();
         bound <= most || bound.saturating_sub(droppable()) <= most
     }
 
@@ -123,10 +152,7 @@ impl Outbox {
         if self.refused {
             return Err(Full);
         }
-        if let Some(tag) = &chunk.tag
-            && tag.keep_latest
-            && tag.key.is_some()
-        {
+        if let Some(tag) = &chunk.tag {
             self.replace_same(tag, &mut dropped);
         }
         let room_for = chunk.len();
@@ -143,21 +169,70 @@ impl Outbox {
         while over(self) {
             match self.give_up_oldest() {
                 Some(tag) => dropped.push(tag),
-                None => match chunk.tag {
-                    Some(tag) => {
-                        dropped.push(tag);
-                        return Ok(dropped);
-                    }
-                    None => {
-                        self.refused = true;
-                        return Err(Full);
-                    }
-                },
+                None if chunk.is_droppable() => {
+                    dropped.extend(chunk.tag);
+                    return Ok(dropped);
+                }
+                None => {
+                    self.refused = true;
+                    return Err(Full);
+                }
             }
         }
         self.bytes += room_for;
         self.chunks.push_back(chunk);
         Ok(dropped)
+    }
+
+    /// Keeps from now on what is taken out, up to so many bytes.
+    pub fn retain_taken(&mut self) {
+        self.retained.get_or_insert_default();
+    }
+
+    /// How many entries were taken out so far, where that is kept.
+    pub fn taken(&self) -> u64 {
+        self.retained.as_ref().map_or(0, |retained| retained.taken())
+    }
+
+    /// Takes out the next chunk, whole: for who frames it. A log keeps it, and older ones up to so many bytes.
+    pub fn take(&mut self, kept_bytes_max: usize) -> Option<Chunk> {
+        let chunk = self.chunks.pop_front()?;
+        self.forget(&chunk);
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+        if let Some(retained) = &mut self.retained {
+            retained.push(chunk.clone(), kept_bytes_max);
+        }
+        Some(chunk)
+    }
+
+    /// Puts back what was taken out after the first `seen` entries. They were bounded when they were first put in.
+    ///
+    /// # Errors
+    /// When what is retained does not reach back so far, or so many were never taken out.
+    pub fn rewind(&mut self, seen: u64) -> Result<(), Lost> {
+        let retained = self.retained.as_mut().ok_or(Lost)?;
+        for chunk in retained.rewind(seen)? {
+            self.bytes += chunk.len();
+            self.exempt_bytes += chunk.len();
+            self.chunks.push_front(Chunk { end: chunk.end | EXEMPT, ..chunk });
+        }
+        Ok(())
+    }
+
+    /// Forgets of what is retained what was there two calls ago: whoever listens has it, or is gone.
+    pub fn age_retained(&mut self) {
+        if let Some(retained) = &mut self.retained {
+            retained.age();
+        }
+    }
+
+    /// Forgets the first `seen` entries of what is retained: the client says that it has them.
+    pub fn acknowledge(&mut self, seen: u64) {
+        if let Some(retained) = &mut self.retained {
+            retained.acknowledge(seen);
+        }
     }
 
     /// Whether something was refused, so that the connection has to end.
@@ -183,15 +258,18 @@ impl Outbox {
 
     fn give_up_oldest(&mut self) -> Option<Rc<Tag>> {
         let from = self.first_droppable();
-        let index = self.chunks.iter().skip(from).position(|chunk| chunk.tag.is_some())? + from;
+        let index = self.chunks.iter().skip(from).position(Chunk::is_droppable)? + from;
         let chunk = self.chunks.remove(index)?;
         self.forget(&chunk);
         chunk.tag
     }
 
     fn replace_same(&mut self, tag: &Rc<Tag>, dropped: &mut Vec<Rc<Tag>>) {
+        if tag.policy != OutboxPolicy::KeepLatest || tag.key.is_none() {
+            return;
+        }
         let from = self.first_droppable();
-        let same = |chunk: &Chunk| chunk.tag.as_ref().is_some_and(|known| **known == **tag);
+        let same = |chunk: &Chunk| chunk.tag.as_ref().is_some_and(|known| known.is_replaced_by(tag));
         let Some(index) = self.chunks.iter().skip(from).position(same) else { return };
         if let Some(chunk) = self.chunks.remove(index + from) {
             self.forget(&chunk);
@@ -246,28 +324,29 @@ impl Outbox {
     }
 }
 
-/// Which tag the messages of a channel get under its policy.
-pub fn tag(policy: OutboxPolicy, channel: &ChannelName, key: Option<&str>) -> Option<Rc<Tag>> {
-    let channel = channel.clone();
-    match policy {
-        OutboxPolicy::Disconnect => None,
-        OutboxPolicy::DropOldest => Some(Rc::new(Tag { channel, key: None, keep_latest: false })),
-        OutboxPolicy::KeepLatest => {
-            Some(Rc::new(Tag { channel, key: key.map(Into::into), keep_latest: true }))
-        }
-    }
+/// The tag of a message under its channel's policy.
+pub fn tag(policy: OutboxPolicy, publication: &Publication) -> Rc<Tag> {
+    let key = match policy {
+        OutboxPolicy::KeepLatest => publication.key().map(Into::into),
+        OutboxPolicy::Disconnect | OutboxPolicy::DropOldest => None,
+    };
+    Rc::new(Tag { channel: publication.channel.clone(), position: publication.position, key, policy })
 }
 
 #[cfg(test)]
 mod tests {
+    use fanfare_protocol::Epoch;
+
     use super::*;
 
     fn chunk(text: &str, tag: Option<Rc<Tag>>) -> Chunk {
         Chunk::whole(text.as_bytes().into()).tagged(tag)
     }
 
-    fn channel() -> ChannelName {
-        ChannelName::new("x").unwrap()
+    fn tag(policy: OutboxPolicy, key: Option<&str>) -> Option<Rc<Tag>> {
+        let position = Position { epoch: Epoch(1), offset: 1 };
+        let key = key.map(Into::into);
+        Some(Rc::new(Tag { channel: ChannelName::new("x").unwrap(), position, key, policy }))
     }
 
     fn waiting(outbox: &Outbox) -> String {
@@ -300,7 +379,7 @@ mod tests {
 
     #[test]
     fn drop_oldest_gives_up_the_oldest_but_never_what_is_partly_written() {
-        let droppable = || tag(OutboxPolicy::DropOldest, &channel(), None);
+        let droppable = || tag(OutboxPolicy::DropOldest, None);
         let mut outbox = Outbox::default();
         for text in ["abc", "def", "ghi"] {
             assert!(outbox.push(chunk(text, droppable()), 9, true).unwrap().is_empty());
@@ -314,13 +393,56 @@ mod tests {
 
     #[test]
     fn keep_latest_replaces_only_its_own_key() {
-        let keyed = |key| tag(OutboxPolicy::KeepLatest, &channel(), Some(key));
+        let keyed = |key| tag(OutboxPolicy::KeepLatest, Some(key));
         let mut outbox = Outbox::default();
         outbox.push(chunk("a1", keyed("a")), 100, true).unwrap();
         outbox.push(chunk("b1", keyed("b")), 100, true).unwrap();
         assert_eq!(outbox.push(chunk("a2", keyed("a")), 100, true).unwrap().len(), 1);
         assert_eq!(waiting(&outbox), "b1|a2");
         assert_eq!(outbox.bytes(), 4);
+    }
+
+    /// Whoever asks again gets the same in the same order, then what came meanwhile.
+    #[test]
+    fn what_was_taken_is_given_again_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.retain_taken();
+        for text in ["a", "bc", "d", "ef"] {
+            outbox.push(chunk(text, None), 100, true).unwrap();
+        }
+        let take =
+            |outbox: &mut Outbox| String::from_utf8(outbox.take(100).unwrap().as_slice().into()).unwrap();
+        assert_eq!([take(&mut outbox), take(&mut outbox), take(&mut outbox)], ["a", "bc", "d"]);
+        assert_eq!((outbox.taken(), outbox.bytes()), (3, 2));
+        outbox.rewind(1).unwrap();
+        assert_eq!(waiting(&outbox), "bc|d|ef");
+        assert_eq!((outbox.taken(), outbox.bytes(), outbox.exempt_bytes()), (1, 5, 3));
+        assert_eq!(outbox.rewind(0), Err(Lost), "who has had the first needs it no more");
+        assert_eq!(outbox.rewind(2), Err(Lost), "so many were never taken");
+        for expected in ["bc", "d", "ef"] {
+            assert_eq!(take(&mut outbox), expected);
+        }
+        assert!(outbox.is_empty() && outbox.exempt_bytes() == 0);
+    }
+
+    #[test]
+    fn a_log_is_bounded_in_bytes_and_in_time() {
+        let mut outbox = Outbox::default();
+        outbox.retain_taken();
+        let put = |outbox: &mut Outbox, text| {
+            outbox.push(chunk(text, None), 100, true).unwrap();
+            outbox.take(5);
+        };
+        for text in ["aaa", "bbb", "cc"] {
+            put(&mut outbox, text);
+        }
+        assert_eq!(outbox.rewind(0), Err(Lost), "the first did not fit beside the others");
+        outbox.age_retained();
+        put(&mut outbox, "d");
+        outbox.age_retained();
+        assert_eq!(outbox.rewind(2), Err(Lost), "two intervals have passed");
+        assert_eq!(outbox.rewind(3), Ok(()));
+        assert_eq!(waiting(&outbox), "d");
     }
 
     #[test]

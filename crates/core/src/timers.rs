@@ -16,6 +16,8 @@ pub(crate) enum TimerKind {
     UnfinishedMessage,
     /// The peer must have answered our close frame.
     Close,
+    /// A session without a connection must have got one.
+    Resume,
     /// The client is told to go elsewhere.
     Drain,
     /// The client must have said who it is.

@@ -46,6 +46,8 @@ fn main() {
         channel: ChannelName::new("chat:lobby").expect("a valid name"),
         position: Position { epoch: Epoch(0xfeed), offset: 123_456 },
         from: UserId::new("alice").ok(),
+        from_name: None,
+        kind: fanfare_protocol::publication::Kind::Message,
         connection: None,
         exclude_sender: false,
         data: Payload::Json(Bytes::from_static(br#"{"text":"hello, world","n":42}"#)),

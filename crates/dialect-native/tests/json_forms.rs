@@ -27,6 +27,8 @@ fn publication(data: Payload) -> Publication {
         channel: ChannelName::new("r").unwrap(),
         position: Position { epoch: Epoch(0xab), offset: 7 },
         from: Some(UserId::new("u").unwrap()),
+        from_name: None,
+        kind: fanfare_protocol::publication::Kind::Message,
         connection: None,
         exclude_sender: false,
         data,
@@ -39,7 +41,9 @@ fn publication(data: Payload) -> Publication {
 fn a_message_is_passed_on_as_the_bytes_it_came_as() {
     let odd = "{ \"n\" : 1.50e+3,\"n\":[ ] , \"s\":\"\\u00e9\\ud800\" }";
     let text = format!("{{\"type\":\"message\",\"channel\":\"r\",\"data\": {odd} }}");
-    let Ok(Command::Message { channel, data, labels: None }) = decode(&text) else { panic!() };
+    let Ok(Command::Message { channel: Some(channel), data, labels: None, .. }) = decode(&text) else {
+        panic!()
+    };
     assert_eq!(channel.as_str(), "r");
     assert_eq!(data, Payload::Json(Bytes::from(odd.to_owned())));
     let wanted = format!(

@@ -153,6 +153,8 @@ proptest! {
                 channel: ChannelName::new("a").unwrap(),
                 position: Position { epoch: Epoch(1), offset },
                 from: from.as_ref().map(|from| UserId::new(from).unwrap()),
+                from_name: None,
+                kind: fanfare_protocol::publication::Kind::Message,
                 connection: None,
                 exclude_sender: false,
                 data,

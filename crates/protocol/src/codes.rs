@@ -114,6 +114,10 @@ pub enum ErrorCode {
     UserLimit,
     /// The node is shutting down.
     Draining,
+    /// The session is not known, or no longer has what comes next: begin a new one and recover.
+    SessionLost,
+    /// Another batch of messages is expected first.
+    OutOfTurn,
 }
 
 impl ErrorCode {
@@ -168,6 +172,8 @@ impl ErrorCode {
         ErrorCode::AddressLimit,
         ErrorCode::UserLimit,
         ErrorCode::Draining,
+        ErrorCode::SessionLost,
+        ErrorCode::OutOfTurn,
     ];
 
     /// The code as it is written in every dialect.
@@ -222,6 +228,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => "address_limit",
             ErrorCode::UserLimit => "user_limit",
             ErrorCode::Draining => "draining",
+            ErrorCode::SessionLost => "session_lost",
+            ErrorCode::OutOfTurn => "out_of_turn",
         }
     }
 
@@ -281,6 +289,10 @@ impl ErrorCode {
             ErrorCode::AddressLimit => "the address has as many connections as it may",
             ErrorCode::UserLimit => "the user has as many connections as they may",
             ErrorCode::Draining => "the node is shutting down",
+            ErrorCode::SessionLost => {
+                "the session is not known, or no longer has what comes next: begin a new one and recover"
+            }
+            ErrorCode::OutOfTurn => "another batch of messages is expected first",
         }
     }
 
@@ -336,6 +348,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => 429,
             ErrorCode::UserLimit => 429,
             ErrorCode::Draining => 503,
+            ErrorCode::SessionLost => 410,
+            ErrorCode::OutOfTurn => 409,
         }
     }
 
@@ -391,6 +405,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => true,
             ErrorCode::UserLimit => true,
             ErrorCode::Draining => true,
+            ErrorCode::SessionLost => false,
+            ErrorCode::OutOfTurn => false,
         }
     }
 
@@ -446,6 +462,8 @@ impl ErrorCode {
             ErrorCode::AddressLimit => Fault::Client,
             ErrorCode::UserLimit => Fault::Client,
             ErrorCode::Draining => Fault::Server,
+            ErrorCode::SessionLost => Fault::Client,
+            ErrorCode::OutOfTurn => Fault::Client,
         }
     }
 }
@@ -492,6 +510,8 @@ pub enum CloseCode {
     SlowConsumer = 4011,
     /// Continuity was lost; connect again and recover.
     InsufficientState = 4012,
+    /// Another connection has taken over the session.
+    Replaced = 4013,
 }
 
 impl CloseCode {
@@ -516,6 +536,7 @@ impl CloseCode {
         CloseCode::PingTimeout,
         CloseCode::SlowConsumer,
         CloseCode::InsufficientState,
+        CloseCode::Replaced,
     ];
 
     /// The number on the wire.
@@ -550,6 +571,7 @@ impl CloseCode {
             CloseCode::PingTimeout => "ping_timeout",
             CloseCode::SlowConsumer => "slow_consumer",
             CloseCode::InsufficientState => "insufficient_state",
+            CloseCode::Replaced => "replaced",
         }
     }
 
@@ -577,6 +599,7 @@ impl CloseCode {
                 "messages were not read as fast as they came; connect again and recover"
             }
             CloseCode::InsufficientState => "continuity was lost; connect again and recover",
+            CloseCode::Replaced => "another connection has taken over the session",
         }
     }
 
@@ -602,6 +625,7 @@ impl CloseCode {
             CloseCode::PingTimeout => true,
             CloseCode::SlowConsumer => true,
             CloseCode::InsufficientState => true,
+            CloseCode::Replaced => false,
         }
     }
 
@@ -627,6 +651,7 @@ impl CloseCode {
             CloseCode::PingTimeout => Fault::Client,
             CloseCode::SlowConsumer => Fault::Client,
             CloseCode::InsufficientState => Fault::Server,
+            CloseCode::Replaced => Fault::Nobody,
         }
     }
 }

@@ -36,14 +36,18 @@ pub enum Command {
         /// What to leave.
         topic: Topic,
     },
-    /// Publishes without asking for an acknowledgement; the sender gets its copy like the others.
+    /// Publishes without asking for an acknowledgement.
     Message {
-        /// Where to.
-        channel: ChannelName,
+        /// Comes back if it fails.
+        id: Option<RequestId>,
+        /// Where to; none for the connection's own room.
+        channel: Option<ChannelName>,
         /// What.
         data: Payload,
         /// Tags and key.
         labels: Option<Box<Labels>>,
+        /// Whether the sender gets its copy like the others.
+        echo: bool,
     },
     /// Publishes, asks for an acknowledgement, and leaves the sender out unless it says otherwise.
     Publish {
@@ -106,6 +110,11 @@ pub enum Command {
         /// Comes back in the reply.
         id: Option<RequestId>,
     },
+    /// Asks for the server's time; for clients that measure the way there and back.
+    Heartbeat {
+        /// The client's own time as JSON, which comes back as it came.
+        sent: Box<str>,
+    },
     /// Answers an application-level ping of the server.
     Pong,
     /// Says goodbye; the server closes.
@@ -129,6 +138,7 @@ impl Command {
             | Command::Authenticate { id, .. }
             | Command::Subscribe { id, .. }
             | Command::Unsubscribe { id, .. }
+            | Command::Message { id, .. }
             | Command::Publish { id, .. }
             | Command::Presence { id, .. }
             | Command::History { id, .. }
@@ -137,7 +147,7 @@ impl Command {
             | Command::Users { id, .. }
             | Command::Ping { id }
             | Command::Custom { id, .. } => id.as_ref(),
-            Command::Message { .. } | Command::Pong | Command::Disconnect => None,
+            Command::Heartbeat { .. } | Command::Pong | Command::Disconnect => None,
         }
     }
 }

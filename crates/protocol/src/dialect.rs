@@ -53,6 +53,23 @@ pub struct Rejection {
     pub text: Cow<'static, str>,
 }
 
+/// What a dialect's clients expect of a server beyond the form of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Habits {
+    /// A connection is told who it is as soon as that is settled, without asking: `Connected` without an id.
+    pub greets: bool,
+    /// Members hear who comes and who goes, their own coming included, also where the namespace does not ask for it.
+    pub hears_members: bool,
+    /// Whenever somebody comes, members get the list of all: `Presence` without an id.
+    pub hears_roster: bool,
+    /// A connection is in the one room that it named when it opened, comes with it and goes with it.
+    pub one_room: bool,
+    /// Its coming and going are entries of the room's history.
+    pub posts_entries: bool,
+    /// How many messages of the past come first when it joins, where it may see them.
+    pub history_on_join: u32,
+}
+
 /// A way of speaking with clients.
 ///
 /// Implementations are stateless and total: any bytes give a command or a rejection, none a panic, and the
@@ -64,6 +81,20 @@ pub trait Dialect: Send + Sync {
     /// # Errors
     /// With the code and text for the client; the connection is kept.
     fn decode(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection>;
+
+    /// Understands the first message of a connection that has to say who it is. A dialect that does not look into
+    /// messages otherwise does so here.
+    ///
+    /// # Errors
+    /// As for `decode`.
+    fn decode_first(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
+        self.decode(message, limits)
+    }
+
+    /// What its clients expect.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
 
     /// Appends the event to `out` and says which kind of message carries it; an empty message is one too.
     /// None for an event that the dialect has no form for: `out` is as it was, and nothing is sent.

@@ -1,6 +1,7 @@
 //! What a client is told, whatever dialect it is told in.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::codes::{CloseCode, ErrorCode};
 use crate::command::{Status, Topic};
@@ -12,7 +13,7 @@ use crate::publication::Publication;
 /// An event for one connection or for many. Borrowed: it lives only until it is encoded.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// Answers `connect`.
+    /// Answers `connect`, or greets.
     Connected {
         /// The request's id.
         id: Option<&'a RequestId>,
@@ -77,7 +78,7 @@ pub enum Event<'a> {
         /// Who.
         member: &'a Member,
     },
-    /// Answers `presence`.
+    /// Answers `presence`, or tells members of a newcomer who is there.
     Presence {
         /// The request's id.
         id: Option<&'a RequestId>,
@@ -93,7 +94,7 @@ pub enum Event<'a> {
         /// Where.
         channel: &'a ChannelName,
         /// The messages, in the order asked for.
-        publications: &'a [std::sync::Arc<Publication>],
+        publications: &'a [Arc<Publication>],
         /// The place of the channel's newest message.
         position: Position,
         /// Whether further messages lie beyond the last one of these.
@@ -124,6 +125,13 @@ pub enum Event<'a> {
     Pong {
         /// The request's id.
         id: Option<&'a RequestId>,
+    },
+    /// Answers a heartbeat.
+    Heartbeat {
+        /// The client's time, as it came.
+        sent: &'a str,
+        /// The server's, in milliseconds of Unix time.
+        unix_ms: u64,
     },
     /// A request failed, or a message could not be understood.
     Error(ErrorEvent<'a>),
@@ -176,10 +184,14 @@ pub struct Direct {
 pub struct Member {
     /// The user, or for an anonymous connection its id.
     pub user: UserId,
+    /// The user's name for people, where a credential said it.
+    pub name: Option<Arc<str>>,
     /// How many connections of the user are subscribed; 0 during the grace period.
     pub connections: u32,
     /// What the newest of them said about itself.
     pub info: Option<Payload>,
+    /// Whether the coming stands in the channel's history too: a dialect that writes it there tells nobody twice.
+    pub posted: bool,
     /// When the user came, in milliseconds of Unix time.
     pub joined_ms: u64,
     /// When the user was last known to be there, in milliseconds of Unix time.

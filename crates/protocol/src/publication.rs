@@ -1,5 +1,7 @@
 //! One numbered message of a channel.
 
+use std::sync::Arc;
+
 use crate::ids::{ConnectionId, Position};
 use crate::names::{ChannelName, UserId};
 use crate::payload::Payload;
@@ -13,6 +15,10 @@ pub struct Publication {
     pub position: Position,
     /// The user it came from; none when the backend published it in nobody's name.
     pub from: Option<UserId>,
+    /// That user's name for people, where a credential said it.
+    pub from_name: Option<Arc<str>>,
+    /// What it is.
+    pub kind: Kind,
     /// The connection it came from, if any.
     pub connection: Option<ConnectionId>,
     /// Whether that connection gets no copy.
@@ -23,6 +29,18 @@ pub struct Publication {
     pub labels: Option<Box<Labels>>,
     /// When the broker numbered it, in milliseconds of Unix time.
     pub timestamp_ms: u64,
+}
+
+/// What an entry of a channel's history is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Kind {
+    /// What somebody said.
+    #[default]
+    Message,
+    /// That somebody came.
+    Join,
+    /// That somebody went.
+    Leave,
 }
 
 /// The optional parts of a publication, out of the way of the many that have none.

@@ -1,9 +1,12 @@
-//! The dialects a node speaks. Which ones there are is the composition root's choice.
+//! The dialects a node speaks, and the lanes that follow from them. Which dialects there are is the composition root's
+//! choice.
 
 use std::sync::Arc;
 
-use fanfare_core::ports::lane::Lane;
+use fanfare_core::ports::lane::{Lane, LaneEncoder};
 use fanfare_protocol::Dialect;
+
+use crate::connection::lane::{BareLane, WebSocketLane};
 
 /// A dialect under the names it is chosen by.
 #[derive(Clone)]
@@ -16,30 +19,70 @@ pub struct NamedDialect {
     pub dialect: Arc<dyn Dialect>,
 }
 
-/// All of them; the index is the lane.
+/// What is put around a dialect's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// WebSocket frames.
+    Frames,
+    /// Nothing yet: the connection does it, when it writes.
+    Bare,
+}
+
+/// Every framing there is. Each brings a lane for every dialect, in this order.
+const FRAMINGS: &[Framing] = &[Framing::Frames, Framing::Bare];
+
+/// A dialect's place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spoken(usize);
+
+/// All of them.
 #[derive(Clone)]
 pub(crate) struct Dialects(Arc<[NamedDialect]>);
 
 impl Dialects {
     pub(crate) fn new(dialects: Vec<NamedDialect>) -> Self {
+        assert!(dialects.len() * FRAMINGS.len() <= usize::from(u8::MAX), "more lanes than have a number");
         Self(dialects.into())
     }
 
-    pub(crate) fn all(&self) -> &[NamedDialect] {
-        &self.0
-    }
-
-    pub(crate) fn by_name(&self, name: &str) -> Option<Lane> {
-        self.0.iter().position(|dialect| dialect.name == name).map(|index| Lane(index as u8))
+    pub(crate) fn by_name(&self, name: &str) -> Option<Spoken> {
+        self.0.iter().position(|dialect| dialect.name == name).map(Spoken)
     }
 
     /// The first of the offered subprotocols that is spoken here.
-    pub(crate) fn by_subprotocol(&self, offered: &[String]) -> Option<(Lane, String)> {
+    pub(crate) fn by_subprotocol(&self, offered: &[String]) -> Option<(Spoken, String)> {
         offered.iter().find_map(|offer| {
             let name = offer.strip_prefix("fanfare.");
             let spoken = |dialect: &NamedDialect| dialect.subprotocol == offer || name == Some(dialect.name);
             let index = self.0.iter().position(spoken)?;
-            Some((Lane(index as u8), offer.clone()))
+            Some((Spoken(index), offer.clone()))
         })
+    }
+
+    /// The lane of a dialect in a framing.
+    pub(crate) fn lane(&self, spoken: Spoken, framing: Framing) -> Lane {
+        let framing = FRAMINGS.iter().position(|known| *known == framing).unwrap_or_default();
+        Lane((framing * self.0.len() + spoken.0) as u8)
+    }
+
+    /// The dialect of a lane; none for a lane that does not exist.
+    pub(crate) fn of(&self, lane: Lane) -> Option<&NamedDialect> {
+        self.0.get(usize::from(lane.0).checked_rem(self.0.len())?)
+    }
+
+    /// The dialect of every lane.
+    pub(crate) fn by_lane(&self) -> Arc<[Arc<dyn Dialect>]> {
+        FRAMINGS.iter().flat_map(|_| self.0.iter()).map(|named| named.dialect.clone()).collect()
+    }
+
+    /// What encodes for every lane, to be made on the thread that will own it.
+    pub(crate) fn encoders(&self) -> Vec<Box<dyn LaneEncoder>> {
+        let of = |framing: Framing, named: &NamedDialect| -> Box<dyn LaneEncoder> {
+            match framing {
+                Framing::Frames => Box::new(WebSocketLane::new(named.dialect.clone())),
+                Framing::Bare => Box::new(BareLane::new(named.dialect.clone())),
+            }
+        };
+        FRAMINGS.iter().flat_map(|framing| self.0.iter().map(|named| of(*framing, named))).collect()
     }
 }

@@ -10,7 +10,7 @@ use fanfare_core::ports::broker::{
 use fanfare_core::shard::Shard;
 use fanfare_protocol::command::{HistoryRange, Topic};
 use fanfare_protocol::event::{Direct, Members, UserState};
-use fanfare_protocol::publication::Labels;
+use fanfare_protocol::publication::{Kind, Labels};
 use fanfare_protocol::{ChannelName, CloseCode, ErrorCode, Payload, Position, UserId};
 use tokio::sync::oneshot;
 
@@ -150,6 +150,8 @@ impl Fanfare {
             channel,
             namespace,
             from: message.from,
+            from_name: None,
+            kind: Kind::Message,
             connection: None,
             exclude_sender: false,
             data: message.data,

@@ -30,7 +30,7 @@ use crate::admission::{Admission, Seat};
 use crate::authority::ServerAuthority;
 use crate::config::AuthMode;
 use crate::connection::Arrival;
-use crate::dialects::Dialects;
+use crate::dialects::{Dialects, Framing, Spoken};
 use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
@@ -47,7 +47,7 @@ use identity::{Claimed, Identified};
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) dialects: Dialects,
-    pub(crate) default_dialect: Lane,
+    pub(crate) default_dialect: Spoken,
     pub(crate) admission: Arc<Admission>,
     pub(crate) network: Arc<Network>,
     pub(crate) inboxes: AllInboxes,
@@ -121,6 +121,7 @@ impl Door {
             lane,
             identity,
             must_authenticate,
+            special: None,
             address,
             opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
         };
@@ -162,7 +163,9 @@ impl Door {
             self.network.judge_own_page(head)?;
         }
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        let (lane, subprotocol) = self.lane(&accepted.subprotocols, dialect.or(query.dialect.as_deref()))?;
+        let named = dialect.or(query.dialect.as_deref());
+        let (spoken, subprotocol) = self.dialect(&accepted.subprotocols, named)?;
+        let lane = self.dialects.lane(spoken, Framing::Frames);
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
@@ -175,9 +178,9 @@ impl Door {
     }
 
     /// The subprotocol decides, then the path or query, then the default.
-    fn lane(&self, offered: &[String], named: Option<&str>) -> Result<(Lane, Option<String>), Refusal> {
-        if let Some((lane, subprotocol)) = self.dialects.by_subprotocol(offered) {
-            return Ok((lane, Some(subprotocol)));
+    fn dialect(&self, offered: &[String], named: Option<&str>) -> Result<(Spoken, Option<String>), Refusal> {
+        if let Some((spoken, subprotocol)) = self.dialects.by_subprotocol(offered) {
+            return Ok((spoken, Some(subprotocol)));
         }
         let unknown = |name: &str| Refusal {
             code: ErrorCode::UnknownDialect,

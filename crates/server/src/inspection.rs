@@ -124,7 +124,7 @@ impl Fanfare {
     }
 
     fn dialect_name(&self, lane: Lane) -> &'static str {
-        self.dialects.all().get(usize::from(lane.0)).map_or("unknown", |dialect| dialect.name)
+        self.dialects.of(lane).map_or("unknown", |dialect| dialect.name)
     }
 }
 

@@ -21,10 +21,9 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::authority::Authority;
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
-use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_core::shard::{Settings, Shard};
+use fanfare_protocol::Payload;
 use fanfare_protocol::dialect::DecodeLimits;
-use fanfare_protocol::{Dialect, Payload};
 use fanfare_wire::Limits as WireLimits;
 use http::Request;
 use mio::{Poll, Waker};
@@ -32,7 +31,6 @@ use mio::{Poll, Waker};
 use crate::admission::Admission;
 use crate::app;
 use crate::config::NetworkConfig;
-use crate::connection::lane::WebSocketLane;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::drain::Drain;
 use crate::handle::{self, Fanfare};
@@ -427,14 +425,11 @@ impl Start {
         let Self { node, settings, dialects, broker, application, authority } = self;
         let (node, settings, broker) = (*node, settings.clone(), broker.clone());
         let (application, authority) = (application.clone(), authority.clone());
-        let dialects: Arc<[Arc<dyn Dialect>]> = dialects.all().iter().map(|d| d.dialect.clone()).collect();
+        let dialects = dialects.clone();
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _guard = EndWithWorker;
             // Built on its own thread: what a shard owns is not shared, and cannot be sent.
-            let lanes = dialects
-                .iter()
-                .map(|dialect| Box::new(WebSocketLane::new(dialect.clone())) as Box<dyn LaneEncoder>)
-                .collect();
+            let lanes = dialects.encoders();
             let id = ShardId(index as u8);
             let shard = Shard::new(id, node, settings.clone(), lanes, broker.clone(), application, authority);
             let limits = &settings.limits;
@@ -443,7 +438,7 @@ impl Start {
                 shard,
                 inbox,
                 broker,
-                dialects,
+                dialects: dialects.by_lane(),
                 wire_limits: WireLimits {
                     message_bytes_max: limits.message_bytes_max,
                     fragments_max: limits.fragments_max,

@@ -454,6 +454,7 @@ pub fn opening(lane: u8, user: Option<UserId>) -> Opening {
         lane: Lane(lane),
         identity,
         must_authenticate: false,
+        special: None,
         address: None,
         opened_unix_ms: UNIX_BEGIN_MS,
     }

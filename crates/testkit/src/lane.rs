@@ -142,6 +142,7 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             });
             format!("users{}{}", number(*id), users.collect::<String>())
         }
+        Event::Heartbeat { sent, .. } => format!("heartbeat {sent}"),
         Event::Pong { id } => format!("pong{}", number(*id)),
         Event::Error(ErrorEvent { id, code, retry_after_ms, .. }) => {
             let after = retry_after_ms.map_or_else(String::new, |ms| format!(" after={ms}"));

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use fanfare_core::ports::broker::{Instruction, Publish, Target};
 use fanfare_core::shard::Settings;
 use fanfare_protocol::command::{HistoryRange, Secret, Status, SubscribeOptions, Topic};
-use fanfare_protocol::publication::{Filter, Labels};
+use fanfare_protocol::publication::{Filter, Kind, Labels};
 use fanfare_protocol::{
     ChannelName, ChannelPattern, CloseCode, Command, ErrorCode, Payload, Position, Rejection, RequestId,
     UserId,
@@ -163,7 +163,13 @@ pub fn command(line: &str, epochs: &Epochs) -> Result<Command, Rejection> {
             Command::Subscribe { id, topic: topic(words.word(1)), options: subscribe_options(&words, epochs) }
         }
         "unsubscribe" => Command::Unsubscribe { id, topic: topic(words.word(1)) },
-        "message" => Command::Message { channel: at(1), data: data(2), labels: words.labels() },
+        "message" => Command::Message {
+            id: None,
+            channel: Some(at(1)),
+            data: data(2),
+            labels: words.labels(),
+            echo: true,
+        },
         "publish" => Command::Publish {
             id,
             channel: at(1),
@@ -230,6 +236,8 @@ pub fn publish(line: &str, settings: &Settings) -> Publish {
         channel,
         namespace,
         from: words.option("from").map(user),
+        from_name: None,
+        kind: Kind::Message,
         connection: None,
         exclude_sender: false,
         data: payload(words.get(2).unwrap_or_default()),

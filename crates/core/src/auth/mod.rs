@@ -37,7 +37,7 @@ pub struct Identity {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
     /// The user's name, for people.
-    pub name: Option<Box<str>>,
+    pub name: Option<Arc<str>>,
     /// What the user is.
     pub roles: Box<[Box<str>]>,
     /// What other members see beside this one, unless it says something else when it subscribes.
@@ -71,6 +71,11 @@ impl Identity {
     pub fn with_grant(mut self, grant: Grant) -> Self {
         self.standing.get_or_insert_default().grants.push(grant);
         self
+    }
+
+    /// The user's name for people.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.standing.as_deref().and_then(|standing| standing.name.as_ref())
     }
 
     /// What the user is.

@@ -27,15 +27,17 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 struct LaneBytes<B> {
     lane: Lane,
+    /// Whether each message has to be a chunk of its own.
+    bare: bool,
     bytes: B,
     /// Where each message ends.
     ends: Vec<u32>,
 }
 
 impl Batch {
-    pub(crate) fn new(lanes: impl Iterator<Item = Lane>) -> Self {
-        let lanes = lanes.map(|lane| LaneBytes { lane, bytes: Vec::new(), ends: Vec::new() }).collect();
-        Self { lanes, publications: Vec::new() }
+    pub(crate) fn new(wanted: impl Iterator<Item = Lane>, lanes: &Lanes) -> Self {
+        let empty = |lane| LaneBytes { lane, bare: lanes.is_bare(lane), bytes: Vec::new(), ends: Vec::new() };
+        Self { lanes: wanted.map(empty).collect(), publications: Vec::new() }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -68,17 +70,17 @@ impl Batch {
     pub(crate) fn freeze(self, policy: OutboxPolicy) -> Copies {
         let excludes = self.publications.iter().flatten().any(|p| p.exclude_sender && p.connection.is_some());
         let has_presence = self.publications.iter().any(Option::is_none);
-        let tags = match policy {
-            OutboxPolicy::Disconnect => Vec::new(),
-            _ => self
-                .publications
-                .iter()
-                .map(|p| p.as_ref().and_then(|p| outbox::tag(policy, &p.channel, p.key())))
-                .collect(),
+        let gives_up = policy != OutboxPolicy::Disconnect;
+        let tags = if gives_up || self.lanes.iter().any(|lane| lane.bare) {
+            self.publications.iter().map(|p| p.as_ref().map(|p| outbox::tag(policy, p))).collect()
+        } else {
+            Vec::new()
         };
         let lanes = self.lanes.into_iter();
-        let lanes = lanes.map(|l| LaneBytes { lane: l.lane, bytes: l.bytes.into(), ends: l.ends }).collect();
-        Copies { lanes, publications: self.publications, excludes, has_presence, tags }
+        let lanes = lanes
+            .map(|l| LaneBytes { lane: l.lane, bare: l.bare, bytes: l.bytes.into(), ends: l.ends })
+            .collect();
+        Copies { lanes, publications: self.publications, excludes, has_presence, tags, gives_up }
     }
 }
 
@@ -91,8 +93,10 @@ pub(crate) struct Copies {
     excludes: bool,
     /// Whether there are events among them of who came and who left.
     has_presence: bool,
-    /// One per message where the channel's policy gives messages up; else empty.
+    /// One per message where the channel's policy gives messages up, or a lane is bare; else empty.
     tags: Vec<Option<Rc<Tag>>>,
+    /// Whether the channel's policy gives messages up.
+    gives_up: bool,
 }
 
 impl Copies {
@@ -113,7 +117,7 @@ impl Copies {
         let Some(bytes) = self.lanes.iter().find(|bytes| bytes.lane == lane) else { return 0 };
         let is_sender = self.excludes && self.publications.iter().flatten().any(|p| sent_by(p, connection));
         let gets_all = filter.is_none() && !is_sender && (sees_presence || !self.has_presence);
-        if gets_all && self.tags.is_empty() {
+        if gets_all && !self.gives_up && !bytes.bare {
             if !bytes.bytes.is_empty() {
                 push(Chunk::whole(bytes.bytes.clone()));
             }

@@ -110,7 +110,7 @@ impl Channel {
         lanes: &mut Lanes,
     ) -> usize {
         if self.batches.back().is_none_or(Batch::is_full) {
-            self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane)));
+            self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane), lanes));
         }
         let grown = self.batches.back_mut().map_or(0, |batch| batch.append(event, publication, lanes));
         self.waiting_bytes += grown;

@@ -129,6 +129,8 @@ impl Channel {
             channel: publish.channel,
             position,
             from: publish.from,
+            from_name: publish.from_name,
+            kind: publish.kind,
             connection: publish.connection,
             exclude_sender: publish.exclude_sender,
             data: publish.data,

@@ -409,7 +409,7 @@ impl Broker for Memory {
             // These two answer under the stripe's lock, because the contract ties the answer's place to it.
             Request::Publish(publish) => return self.publish(publish, to),
             Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
-            Request::Unsubscribe { shard, channel, member, deliberate } => {
+            Request::Unsubscribe { shard, channel, member, hears_members: _, deliberate } => {
                 self.unsubscribe(shard, &channel, &member, deliberate);
                 self.make_room();
                 Reply::Done

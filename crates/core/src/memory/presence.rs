@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use fanfare_protocol::event::Member;
 use fanfare_protocol::{ChannelName, Payload, UserId};
@@ -23,6 +24,9 @@ struct Kept {
 struct Entry {
     connections: u32,
     info: Option<Box<Payload>>,
+    name: Option<Arc<str>>,
+    /// Whether its coming stands in the history.
+    posted: bool,
     joined_ms: u64,
     last_seen_ms: u64,
 }
@@ -42,6 +46,8 @@ impl Entry {
     fn member(&self, user: &UserId) -> Member {
         Member {
             user: user.clone(),
+            name: self.name.clone(),
+            posted: self.posted,
             connections: self.connections,
             info: self.info.as_deref().cloned(),
             joined_ms: self.joined_ms,
@@ -74,7 +80,14 @@ impl Presence {
         let mut new = false;
         let entry = kept.members.entry(subscribe.member.clone()).or_insert_with(|| {
             new = true;
-            Entry { connections: 0, info: None, joined_ms: now_ms, last_seen_ms: now_ms }
+            Entry {
+                connections: 0,
+                info: None,
+                name: subscribe.name.clone(),
+                posted: subscribe.posts_entries,
+                joined_ms: now_ms,
+                last_seen_ms: now_ms,
+            }
         });
         entry.connections += 1;
         entry.last_seen_ms = now_ms;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use fanfare_protocol::command::{HistoryRange, Status, Topic};
 use fanfare_protocol::event::{Direct, Member, Members, UserState};
-use fanfare_protocol::publication::Labels;
+use fanfare_protocol::publication::{Kind, Labels};
 use fanfare_protocol::{
     ChannelName, ChannelPattern, CloseCode, ConnectionId, ErrorCode, Payload, Position, Publication, UserId,
 };
@@ -91,6 +91,8 @@ pub enum Request {
         channel: ChannelName,
         /// The user, or the name that stands for an anonymous connection.
         member: UserId,
+        /// As it was when it joined.
+        hears_members: bool,
         /// Whether the user said so, so that there is no grace period.
         deliberate: bool,
     },
@@ -146,6 +148,10 @@ pub struct Publish {
     pub namespace: Arc<Namespace>,
     /// The user it comes from.
     pub from: Option<UserId>,
+    /// That user's name for people.
+    pub from_name: Option<Arc<str>>,
+    /// What it is.
+    pub kind: Kind,
     /// The connection it comes from.
     pub connection: Option<ConnectionId>,
     /// Whether that connection gets no copy.
@@ -169,6 +175,12 @@ pub struct Subscribe {
     pub namespace: Arc<Namespace>,
     /// The user, or the name that stands for an anonymous connection.
     pub member: UserId,
+    /// The user's name for people.
+    pub name: Option<Arc<str>>,
+    /// Whether it is to hear who comes and goes, whatever the namespace says.
+    pub hears_members: bool,
+    /// Whether its coming and going are written into the channel's history.
+    pub posts_entries: bool,
     /// What the others see of it.
     pub info: Option<Payload>,
     /// Where the client was.

@@ -1,6 +1,7 @@
 //! Lanes: what makes two subscribers' bytes equal.
 
 use fanfare_protocol::Event;
+use fanfare_protocol::dialect::Habits;
 
 /// The index of a lane in the list that the shards were built with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,6 +13,18 @@ pub struct Lane(pub u8);
 pub trait LaneEncoder: Send {
     /// Appends the event, framed. Appends nothing if the dialect has no form for it.
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+
+    /// What the clients of the lane expect.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
+
+    /// Whether events are appended without the framing of any transport, since that depends on the connection: its
+    /// place in a session, or the one it has reached in its channels. Such a lane has no pings, pongs and closes of
+    /// its own, and its events are taken one by one ([`Shard::take_entry`](crate::shard::Shard::take_entry)).
+    fn is_bare(&self) -> bool {
+        false
+    }
 
     /// Appends the transport's own ping.
     fn ping(&mut self, out: &mut Vec<u8>);

@@ -64,10 +64,21 @@ pub struct Opening {
     pub identity: Identity,
     /// Whether it has to authenticate before anything else, within the deadline.
     pub must_authenticate: bool,
+    /// What most connections do not have.
+    pub special: Option<Box<Special>>,
     /// Where it comes from, if anyone cares.
     pub address: Option<IpAddr>,
     /// When, in milliseconds of Unix time.
     pub opened_unix_ms: u64,
+}
+
+/// What is particular about a connection; boxed because most WebSockets have none of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Special {
+    /// The room it named, where its dialect knows but one.
+    pub room: Option<ChannelName>,
+    /// Whether the session outlives its connection, for a while: it may come back over any transport.
+    pub resumable: bool,
 }
 
 /// Messages given up since the client was last told, per channel; boxed because hardly any session has it.
@@ -135,6 +146,17 @@ pub(crate) enum Authentication {
     Refreshing,
 }
 
+/// What carries a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Nothing: only a resumable session is ever without.
+    Gone,
+    /// A connection whose peer cannot answer the transport's own pings.
+    Silent,
+    /// A connection whose peer answers them.
+    Answering,
+}
+
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
@@ -179,6 +201,10 @@ pub struct Session {
     pub(crate) write_watched: bool,
     /// Whether a deadline for an unfinished message is set.
     pub(crate) unfinished_watched: bool,
+    /// What carries it.
+    pub(crate) link: Link,
+    /// Whether a deadline for the next connection is set.
+    pub(crate) resume_watched: bool,
 }
 
 impl Session {
@@ -211,6 +237,8 @@ impl Session {
             bulk: false,
             write_watched: false,
             unfinished_watched: false,
+            link: Link::Answering,
+            resume_watched: false,
         }
     }
 
@@ -222,6 +250,16 @@ impl Session {
     /// What was known of it when it opened.
     pub fn opening(&self) -> &Opening {
         &self.opening
+    }
+
+    /// The one room it is in, where its dialect knows but one.
+    pub fn room(&self) -> Option<&ChannelName> {
+        self.opening.special.as_deref()?.room.as_ref()
+    }
+
+    /// Whether it outlives its connection.
+    pub fn is_resumable(&self) -> bool {
+        self.opening.special.as_deref().is_some_and(|special| special.resumable)
     }
 
     /// Whether it has said who it is, as far as it has to.

@@ -1,7 +1,7 @@
 //! Publishing by clients.
 
 use fanfare_protocol::command::Topic;
-use fanfare_protocol::publication::Labels;
+use fanfare_protocol::publication::{Kind, Labels};
 use fanfare_protocol::{ChannelName, ErrorCode, Payload, RequestId};
 
 use super::SessionKey;
@@ -42,6 +42,8 @@ impl Shard {
             channel: message.channel,
             namespace,
             from: Some(session.member_name()),
+            from_name: session.opening.identity.name().cloned(),
+            kind: Kind::Message,
             connection: Some(session.id),
             exclude_sender: !message.echo,
             data: message.data,

@@ -111,11 +111,15 @@ impl Shard {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let own_info =
             || session.opening.identity.standing.as_ref().and_then(|standing| standing.info.clone());
+        let habits = self.lanes.habits(session.opening.lane);
         let request = match topic {
             Topic::Channel(name) => Request::Subscribe(Subscribe {
                 shard: self.id,
                 channel: name.clone(),
                 member: session.member_name(),
+                name: session.opening.identity.name().cloned(),
+                hears_members: habits.hears_members,
+                posts_entries: habits.posts_entries,
                 info: options.info.take().or_else(own_info),
                 recover: options.recover,
                 history: options.history.max(unasked),
@@ -267,6 +271,7 @@ impl Shard {
         self.forget_grant(key, &topic);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let member = session.member_name();
+        let hears_members = self.lanes.habits(session.opening.lane).hears_members;
         match subscription.state {
             SubscriptionState::Authorising(_) => {
                 // The broker has not heard of it.
@@ -288,7 +293,9 @@ impl Shard {
             }
         }
         let request = match topic {
-            Topic::Channel(channel) => Request::Unsubscribe { shard: self.id, channel, member, deliberate },
+            Topic::Channel(channel) => {
+                Request::Unsubscribe { shard: self.id, channel, member, hears_members, deliberate }
+            }
             Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern),
         };
         self.broker.submit(request, ReplyTo::Nobody);

@@ -12,7 +12,7 @@ const LOOK_MS: u64 = 30_000;
 
 impl Shard {
     /// The wall clock, in milliseconds of Unix time, as far as this shard was told.
-    fn unix_ms(&self) -> u64 {
+    pub(crate) fn unix_ms(&self) -> u64 {
         self.now_ms + self.unix_began_ms
     }
 

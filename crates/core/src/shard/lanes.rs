@@ -1,6 +1,7 @@
 //! The lanes of a shard.
 
 use fanfare_protocol::Event;
+use fanfare_protocol::dialect::Habits;
 
 use crate::ports::lane::{Lane, LaneEncoder};
 
@@ -17,6 +18,16 @@ impl Lanes {
         if let Some(encoder) = self.get(lane) {
             encoder.event(event, out);
         }
+    }
+
+    /// What the clients of a lane expect.
+    pub(crate) fn habits(&self, lane: Lane) -> Habits {
+        self.0.get(usize::from(lane.0)).map_or(Habits::default(), |encoder| encoder.habits())
+    }
+
+    /// Whether the lane's events are not framed yet, each a chunk of its own.
+    pub(crate) fn is_bare(&self, lane: Lane) -> bool {
+        self.0.get(usize::from(lane.0)).is_some_and(|encoder| encoder.is_bare())
     }
 
     pub(crate) fn get(&mut self, lane: Lane) -> Option<&mut Box<dyn LaneEncoder>> {

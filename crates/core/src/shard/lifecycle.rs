@@ -10,7 +10,7 @@ use crate::auth::Identity;
 use crate::outbox::Chunk;
 use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
-use crate::session::{Authentication, Ending, Opening, Phase, Session, SessionKey};
+use crate::session::{Authentication, Ending, Link, Opening, Phase, Session, SessionKey};
 use crate::timers::{Timer, TimerKind};
 
 /// Pings are due on this grid, so that those of many connections are written in one go.
@@ -36,6 +36,7 @@ impl Shard {
         self.set_unix_if_unknown(opening.opened_unix_ms);
         let user = opening.identity.user.clone();
         let key = SessionKey(self.sessions.insert(Session::new(id, opening, self.now_ms)) as u32);
+        self.begin_transport(key);
         if let Some(user) = user {
             self.enter_user(key, user);
         }
@@ -81,7 +82,7 @@ impl Shard {
         self.sessions.get(key as usize).filter(|session| session.id == id).map(|_| key)
     }
 
-    fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
+    pub(super) fn after(&mut self, key: SessionKey, kind: TimerKind, delay_ms: u64) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let mut due_ms = self.now_ms + delay_ms;
         if kind == TimerKind::Ping {
@@ -120,7 +121,8 @@ impl Shard {
     pub fn wrote(&mut self, key: SessionKey, bytes: usize, blocked: bool) {
         let now_ms = self.now_ms;
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
-        if bytes > 0 {
+        // What a connection frames itself has left the outbox when it was taken.
+        if bytes > 0 && !self.lanes.is_bare(session.opening.lane) {
             session.outbox.advance(bytes);
         }
         // A reader that is always a little behind hears of its gaps too.
@@ -166,6 +168,10 @@ impl Shard {
             let reconnect_after_ms = reconnect_after_ms.or(code.reconnect().then_some(0));
             self.lanes.encode(lane, &Event::Disconnect { code, reconnect_after_ms }, &mut self.scratch);
         }
+        if self.lanes.is_bare(lane) {
+            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+            self.scratch.clear();
+        }
         if let Some(lane) = self.lanes.get(lane) {
             lane.close(code.number(), code.text(), &mut self.scratch);
         }
@@ -205,6 +211,10 @@ impl Shard {
     fn finish(&mut self, key: SessionKey, ending: Ending) {
         match ending {
             Ending::Violation(code) => self.close(key, code, None),
+            // A page that is reloaded closes with 1001, and may come back.
+            Ending::Closed(Some(code)) if code != CloseCode::Normal.number() && self.outlives(key) => {
+                self.detach(key);
+            }
             Ending::Closed(code) => self.peer_closed(key, code),
             Ending::HungUp => {
                 if self.phase(key) == Phase::Open {
@@ -326,18 +336,19 @@ impl Shard {
             },
             _ if session.phase != Phase::Open => {}
             TimerKind::Ping => self.ping(key),
+            // The connection that was pinged has been replaced by one that does not answer.
+            TimerKind::Pong if session.link != Link::Answering => self.ping_again(key),
             TimerKind::Pong if session.heard_ms < session.pinged_ms && session.blocked_since_ms.is_some() => {
                 // The ping may still wait behind what the peer is reading; the write has a deadline of its own.
                 session.pinged_ms = self.now_ms;
                 self.after(key, kind, u64::from(deadlines.pong_ms));
             }
             TimerKind::Pong if session.heard_ms < session.pinged_ms => {
-                self.close(key, CloseCode::PingTimeout, Some(0));
+                self.give_up(key, CloseCode::PingTimeout);
+                self.ping_again(key);
             }
-            TimerKind::Pong => {
-                let next_ms = u64::from(deadlines.ping_interval_ms.saturating_sub(deadlines.pong_ms));
-                self.after(key, TimerKind::Ping, next_ms);
-            }
+            TimerKind::Pong => self.ping_again(key),
+            TimerKind::Resume => self.resume_due(key),
             TimerKind::Write => {
                 session.write_watched = false;
                 let (since_ms, allowed_ms) = (session.blocked_since_ms, deadlines.write_ms);
@@ -358,6 +369,13 @@ impl Shard {
         }
     }
 
+    /// The next ping, an interval after the last one.
+    fn ping_again(&mut self, key: SessionKey) {
+        let deadlines = &self.settings.deadlines;
+        let next_ms = deadlines.ping_interval_ms.saturating_sub(deadlines.pong_ms);
+        self.after(key, TimerKind::Ping, u64::from(next_ms));
+    }
+
     /// Closes the session if what began at `since_ms` has gone on for too long, or looks again later.
     fn overdue(
         &mut self,
@@ -370,7 +388,7 @@ impl Shard {
         let Some(since_ms) = since_ms else { return };
         let end_ms = since_ms + u64::from(allowed_ms);
         if end_ms <= self.now_ms {
-            self.close(key, code, Some(0));
+            self.give_up(key, code);
         } else {
             self.watch(key, kind, end_ms - self.now_ms);
         }
@@ -380,6 +398,9 @@ impl Shard {
         let (now_ms, pong_ms) = (self.now_ms, u64::from(self.settings.deadlines.pong_ms));
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         session.pinged_ms = now_ms;
+        if self.lanes.is_bare(session.opening.lane) {
+            return self.heartbeat(key);
+        }
         self.scratch.clear();
         if let Some(lane) = self.lanes.get(session.opening.lane) {
             lane.ping(&mut self.scratch);

@@ -6,6 +6,7 @@
 //!
 //! - [`lifecycle`]: opening, hearing, closing, deadlines
 //! - [`expiry`]: the end of what was given for a time
+//! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`fanout`]: from a channel's batch to its members' outboxes
@@ -18,6 +19,7 @@ mod fanout;
 mod lanes;
 mod lifecycle;
 mod toll;
+mod transport;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -33,8 +35,8 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
-use crate::namespace::{Namespace, Namespaces};
-use crate::outbox::{Chunk, Outbox};
+use crate::namespace::{Namespace, Namespaces, OutboxPolicy};
+use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
@@ -88,6 +90,10 @@ pub struct Shard {
     /// Sessions with something to write: answers and small channels before copies of large ones.
     urgent: VecDeque<u32>,
     bulk: VecDeque<u32>,
+    /// Sessions whose connection has to show that it is alive.
+    heartbeats: VecDeque<u32>,
+    /// Sessions that have given up their connection.
+    forsaken: Vec<u32>,
     /// Sessions whose outbox overflowed while it could not be dealt with.
     overflowed: Vec<u32>,
     now_ms: u64,
@@ -166,6 +172,8 @@ impl Shard {
             waiting_bytes: 0,
             urgent: VecDeque::new(),
             bulk: VecDeque::new(),
+            heartbeats: VecDeque::new(),
+            forsaken: Vec::new(),
             overflowed: Vec::new(),
             now_ms: 0,
             unix_began_ms: 0,
@@ -256,9 +264,12 @@ impl Shard {
             Command::Authenticate { id, token } => self.authenticate(key, id, token),
             Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
             Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
-            Command::Message { channel, data, labels } => {
-                let message = ClientMessage { channel, data, labels, echo: true, idempotency_key: None };
-                self.publish(key, None, message, false);
+            Command::Message { id, channel, data, labels, echo } => {
+                let Some(channel) = channel.or_else(|| self.room(key)) else {
+                    return self.fail(key, id.as_ref(), ErrorCode::InvalidChannel);
+                };
+                let message = ClientMessage { channel, data, labels, echo, idempotency_key: None };
+                self.publish(key, id, message, false);
             }
             Command::Publish { id, channel, data, labels, echo, idempotency_key } => {
                 let message = ClientMessage { channel, data, labels, echo, idempotency_key };
@@ -270,10 +281,18 @@ impl Shard {
             Command::SetStatus { id, status } => self.set_status(key, id, status),
             Command::Users { id, users } => self.users(key, id, users),
             Command::Ping { id } => self.send(key, &Event::Pong { id: id.as_ref() }),
+            Command::Heartbeat { sent } => {
+                let unix_ms = self.unix_ms();
+                self.send(key, &Event::Heartbeat { sent: &sent, unix_ms });
+            }
             Command::Pong => {}
             Command::Disconnect => self.close(key, fanfare_protocol::CloseCode::Normal, None),
             Command::Custom { id, kind, data } => self.custom(key, id, kind, data),
         }
+    }
+
+    fn room(&self, key: SessionKey) -> Option<ChannelName> {
+        self.session(key)?.room().cloned()
     }
 
     fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
@@ -325,14 +344,24 @@ impl Shard {
         if session.phase != Phase::Open || session.outbox.has_refused() {
             return;
         }
+        let lane = session.opening.lane;
+        let bare = self.lanes.is_bare(lane);
         self.scratch.clear();
         for event in events {
-            self.lanes.encode(session.opening.lane, &event, &mut self.scratch);
+            self.lanes.encode(lane, &event, &mut self.scratch);
+            if bare {
+                let tag = match event {
+                    Event::Message(publication) => Some(outbox::tag(OutboxPolicy::Disconnect, publication)),
+                    _ => None,
+                };
+                session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(tag));
+                self.scratch.clear();
+            }
         }
-        if !self.scratch.is_empty() {
-            session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
-            // A replay may have been large, and this buffer lives as long as the shard.
-            self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
+        // A replay may have been large, and this buffer lives as long as the shard.
+        self.scratch.shrink_to(crate::limits::BATCH_BYTES_MAX);
+        if !session.outbox.is_empty() {
             self.mark_urgent(key);
         }
     }

@@ -74,7 +74,11 @@ impl Shard {
             |authentication| matches!(authentication, Authentication::Awaited | Authentication::Verifying);
         let at_once = matches!(
             command,
-            Command::Authenticate { .. } | Command::Ping { .. } | Command::Pong | Command::Disconnect
+            Command::Authenticate { .. }
+                | Command::Ping { .. }
+                | Command::Heartbeat { .. }
+                | Command::Pong
+                | Command::Disconnect
         );
         !at_once && self.sessions.get(key.0 as usize).is_some_and(|session| awaited(session.authentication))
     }
@@ -89,7 +93,7 @@ fn cost_of(command: &Command, costs: &Costs) -> u32 {
         Command::Presence { .. } | Command::Users { .. } | Command::SetStatus { .. } => costs.presence,
         Command::Request { .. } | Command::Custom { .. } => costs.request,
         Command::Connect { .. } | Command::Authenticate { .. } => costs.other,
-        Command::Ping { .. } | Command::Pong => costs.ping,
+        Command::Ping { .. } | Command::Heartbeat { .. } | Command::Pong => costs.ping,
         // Who wants to go is not kept.
         Command::Disconnect => 0,
     }

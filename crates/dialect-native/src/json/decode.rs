@@ -90,7 +90,13 @@ fn message(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
     }
     let channel = channel(members)?;
     let data = fields::payload(members)?.ok_or_else(|| Failure::missing("data"))?;
-    Ok(Command::Message { channel, data, labels: fields::labels(members, limits)? })
+    Ok(Command::Message {
+        id: None,
+        channel: Some(channel),
+        data,
+        labels: fields::labels(members, limits)?,
+        echo: true,
+    })
 }
 
 fn publish(

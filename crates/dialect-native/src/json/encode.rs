@@ -61,6 +61,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             list(out, users, user_state);
         }
         Event::Pong { id } => open(out, "pong", *id),
+        // Nobody asks for it in this dialect.
+        Event::Heartbeat { .. } => open(out, "pong", None),
         Event::Error(error) => self::error(out, error),
         Event::Lagged { channel, dropped } => {
             open(out, "lagged", None);

@@ -108,7 +108,13 @@ fn message(message: proto::Publish, id: &mut Option<RequestId>, limits: &DecodeL
     }
     let channel = failure::channel(&given("channel", message.channel)?)?;
     let data = payload("data", message.data, limits)?.ok_or_else(|| Failure::missing("data"))?;
-    Ok(Command::Message { channel, data, labels: labels(message.tags, &message.key, limits)? })
+    Ok(Command::Message {
+        id: None,
+        channel: Some(channel),
+        data,
+        labels: labels(message.tags, &message.key, limits)?,
+        echo: true,
+    })
 }
 
 fn publish(

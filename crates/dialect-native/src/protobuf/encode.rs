@@ -61,6 +61,8 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
             (*id, Told::Users(proto::Users { users: users.iter().map(user_state).collect() }))
         }
         Event::Pong { id } => (*id, Told::Pong(proto::Pong {})),
+        // Nobody asks for it in this dialect.
+        Event::Heartbeat { .. } => (None, Told::Pong(proto::Pong {})),
         Event::Error(error) => (error.id, Told::Error(self::error(error))),
         Event::Lagged { channel, dropped } => {
             (None, Told::Lagged(proto::Lagged { channel: channel.to_string(), dropped: *dropped }))

@@ -93,6 +93,7 @@ macro_rules! variants {
         fn variant(command: &Command) -> &'static str {
             match command {
                 $(Command::$variant { .. } => stringify!($variant),)*
+                Command::Heartbeat { .. } => unreachable!("nothing in this dialect asks for it"),
             }
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fanfare_protocol::command::{Status, Topic};
 use fanfare_protocol::event::{ClientBounds, Direct, ErrorEvent, Member, Members, Subscribed, UserState};
-use fanfare_protocol::publication::Labels;
+use fanfare_protocol::publication::{Kind, Labels};
 use fanfare_protocol::{
     ChannelName, ChannelPattern, CloseCode, ConnectionId, Epoch, ErrorCode, Event, Payload, Position,
     Publication, RequestId, UserId,
@@ -55,6 +55,8 @@ fn publication(offset: u64, data: Payload) -> Publication {
         channel: lobby(),
         position: position(offset),
         from: Some(user("ann")),
+        from_name: None,
+        kind: Kind::Message,
         connection: Some(CONNECTION),
         exclude_sender: false,
         data,
@@ -196,7 +198,15 @@ fn messages(visit: Visit<'_>) {
 }
 
 fn member(id: &str, connections: u32, info: Option<Payload>) -> Member {
-    Member { user: user(id), connections, info, joined_ms: NOON_MS - 60_000, last_seen_ms: NOON_MS }
+    Member {
+        user: user(id),
+        name: None,
+        posted: false,
+        connections,
+        info,
+        joined_ms: NOON_MS - 60_000,
+        last_seen_ms: NOON_MS,
+    }
 }
 
 fn members() -> Members {

@@ -1,8 +1,10 @@
-//! A dialect in WebSocket frames: one event is one frame, whoever it is for.
+//! A dialect in WebSocket frames: one event is one frame, whoever it is for. And a dialect without any framing, for
+//! connections whose framing depends on how far they have come.
 
 use std::sync::Arc;
 
 use fanfare_core::ports::lane::LaneEncoder;
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::{Dialect, Event, FrameKind};
 use fanfare_wire::{OpCode, encode_close, encode_frame, encode_header};
 
@@ -19,6 +21,10 @@ impl WebSocketLane {
 }
 
 impl LaneEncoder for WebSocketLane {
+    fn habits(&self) -> Habits {
+        self.dialect.habits()
+    }
+
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.payload.clear();
         let Some(kind) = self.dialect.encode(event, &mut self.payload) else { return };
@@ -43,4 +49,46 @@ impl LaneEncoder for WebSocketLane {
     fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
         encode_close(out, number, reason);
     }
+}
+
+/// Leaves a dialect's events as they are, behind a byte that says which kind of message each is.
+pub(crate) struct BareLane {
+    dialect: Arc<dyn Dialect>,
+}
+
+impl BareLane {
+    /// Stands before a text message.
+    pub(crate) const TEXT: u8 = b'T';
+    /// Stands before a binary message.
+    pub(crate) const BINARY: u8 = b'B';
+
+    pub(crate) fn new(dialect: Arc<dyn Dialect>) -> Self {
+        Self { dialect }
+    }
+}
+
+impl LaneEncoder for BareLane {
+    fn habits(&self) -> Habits {
+        self.dialect.habits()
+    }
+
+    fn is_bare(&self) -> bool {
+        true
+    }
+
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.push(Self::TEXT);
+        match self.dialect.encode(event, out) {
+            Some(FrameKind::Text) => {}
+            Some(FrameKind::Binary) => out[begin] = Self::BINARY,
+            None => out.truncate(begin),
+        }
+    }
+
+    fn ping(&mut self, _out: &mut Vec<u8>) {}
+
+    fn pong(&mut self, _payload: &[u8], _out: &mut Vec<u8>) {}
+
+    fn close(&mut self, _number: u16, _reason: &str, _out: &mut Vec<u8>) {}
 }
