@@ -13,7 +13,7 @@ step() {
 }
 
 end_to_end() {
-    cargo build --locked -p fanfare-server
+    cargo build --locked -p fanfare-server -p fanfare-testkit
     npm test --prefix e2e
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The largest token that is taken, in bytes, unless [`TokenRules`] say otherwise.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
 /// What a signature is made with (RFC 7518, section 3.1; RFC 8037 for EdDSA).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -136,7 +139,7 @@ impl Default for TokenRules {
         Self {
             leeway: Duration::from_secs(5),
             lifetime_max: Duration::from_secs(30 * 86_400),
-            bytes_max: 8 * 1024,
+            bytes_max: TOKEN_BYTES_MAX,
             grants_max: 256,
         }
     }

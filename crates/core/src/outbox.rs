@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use fanfare_protocol::{ChannelName, Position, Publication};
+use fanfare_protocol::command::Topic;
+use fanfare_protocol::event::Subscribed;
+use fanfare_protocol::{ChannelName, Event, Position, Publication};
 
 use crate::namespace::OutboxPolicy;
 pub use retained::Lost;
@@ -221,6 +223,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether `rewind` would succeed.
+    pub fn retains(&self, seen: u64) -> bool {
+        self.retained.as_ref().is_some_and(|retained| retained.reaches(seen))
+    }
+
     /// Forgets of what is retained what was there two calls ago: whoever listens has it, or is gone.
     pub fn age_retained(&mut self) {
         if let Some(retained) = &mut self.retained {
@@ -321,6 +328,19 @@ impl Outbox {
         // An idle connection owns no buffer: 15,000 rings of four chunks would be 1.9 MB.
         self.chunks = VecDeque::new();
         self.exempt_bytes = 0;
+    }
+}
+
+/// The tag of an event that brings a session to a place in a channel.
+pub(crate) fn place(event: &Event<'_>) -> Option<Rc<Tag>> {
+    match event {
+        Event::Message(publication) => Some(tag(OutboxPolicy::Disconnect, publication)),
+        // With a replay behind it, its messages do.
+        Event::Subscribed(Subscribed { topic: Topic::Channel(channel), position, replayed: 0, .. }) => {
+            let (channel, position) = (channel.clone(), (*position)?);
+            Some(Rc::new(Tag { channel, position, key: None, policy: OutboxPolicy::Disconnect }))
+        }
+        _ => None,
     }
 }
 

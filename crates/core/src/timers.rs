@@ -24,6 +24,8 @@ pub(crate) enum TimerKind {
     Authentication,
     /// Something that was given for a time ends, or is about to.
     Expiry,
+    /// There is room for the answer to a ping that was too much.
+    OwedPong,
 }
 
 /// A deadline of one session. The serial tells sessions apart that had the same key.

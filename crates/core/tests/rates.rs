@@ -70,6 +70,35 @@ fn the_operator_may_choose_to_close_at_once() {
     );
 }
 
+/// Pings that were too much were never answered, so a client that had sent many at once waited in vain for its last.
+#[test]
+fn of_pings_that_are_too_much_the_newest_is_answered_when_there_is_room() {
+    let mut script = "open ann\n".to_owned();
+    script.push_str("ann wsping x\nann> PONG x\n".repeat(20).as_str());
+    script.push_str("ann wsping older\nann wsping newest\nwait 99\nwait 1\nann> PONG newest\nwait 1000\n");
+    // Nothing is owed for good: the next one that is too much waits for its own time.
+    script.push_str("ann wsping x\nann> PONG x\n".repeat(10).as_str());
+    script.push_str("ann wsping first\nwait 100\nann> PONG first\n");
+    check_with(slow, &script);
+}
+
+/// A ping that waits is passed over when a newer one is answered.
+#[test]
+fn a_ping_that_waits_is_passed_over_for_a_newer_one() {
+    check_with(
+        |setup| setup.settings.rate_limits = RateLimits { interval_ms: 1_000, ..RateLimits::off() },
+        "open ann
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         ann wsping older
+         wait 999
+         ann wsping newest
+         wait 1
+         ann> PONG newest
+         wait 5000",
+    );
+}
+
 #[test]
 fn a_flood_of_pings_is_left_unanswered_and_ended() {
     let mut script = "open ann\n".to_owned();

@@ -66,6 +66,8 @@ pub struct Habits {
     pub one_room: bool,
     /// Its coming and going are entries of the room's history.
     pub posts_entries: bool,
+    /// Its messages are not JSON: where a transport carries messages in JSON, it quotes them.
+    pub opaque: bool,
     /// How many messages of the past come first when it joins, where it may see them.
     pub history_on_join: u32,
 }

@@ -9,12 +9,13 @@ mod identity;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::Body;
 use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
-use fanfare_core::session::Opening;
+use fanfare_core::session::{Opening, Special};
+use fanfare_core::shard::Settings;
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
 use fanfare_wire::handshake as wire;
@@ -25,11 +26,14 @@ use http::header::{
 use http::{HeaderValue, Request, Response, StatusCode, Version, request};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Seat};
 use crate::authority::ServerAuthority;
 use crate::config::AuthMode;
-use crate::connection::Arrival;
+use crate::connection::framed::Carrier;
+use crate::connection::stream::Stream;
+use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
 use crate::drain::Drain;
 use crate::handlers::Running;
@@ -39,6 +43,8 @@ use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
 use crate::network::{Denied, Network};
+use crate::node::unix_ms;
+use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
@@ -55,6 +61,8 @@ pub(crate) struct Door {
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
     pub(crate) drain: Arc<Drain>,
+    pub(crate) passes: Arc<Passes>,
+    pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
     pub(crate) close: Duration,
 }
@@ -67,6 +75,14 @@ pub(crate) struct AuthRules {
     pub(crate) cookie: Option<Arc<str>>,
     /// What has to come along with it.
     pub(crate) csrf: CsrfRule,
+    /// The largest token that the verifier takes.
+    pub(crate) token_bytes_max: usize,
+}
+
+/// Who takes the stream when it speaks WebSocket.
+struct Taker {
+    subprotocol: Option<String>,
+    take: Box<dyn FnOnce(Stream, Vec<u8>) + Send>,
 }
 
 /// A handshake that was refused.
@@ -87,13 +103,27 @@ impl From<Denied> for Refusal {
     }
 }
 
-/// What was agreed on.
-struct Agreed {
-    accept_key: Option<String>,
-    lane: Lane,
+/// Who may connect, and how they speak.
+pub(crate) struct Admitted {
+    pub(crate) spoken: Spoken,
     subprotocol: Option<String>,
-    identified: Identified,
-    seat: Seat,
+    pub(crate) identified: Identified,
+    pub(crate) seat: Seat,
+}
+
+impl Admitted {
+    /// What the engine is told of the connection.
+    pub(crate) fn opening(
+        self,
+        lane: Lane,
+        address: Option<IpAddr>,
+        special: Option<Box<Special>>,
+    ) -> (Opening, Seat) {
+        let Identified { identity, must_authenticate } = self.identified;
+        let opening =
+            Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
+        (opening, self.seat)
+    }
 }
 
 impl Door {
@@ -103,41 +133,85 @@ impl Door {
         let streams = request.extensions_mut().remove::<Streams>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
-        if let Err((wait, denied)) = self.network.handshake(address, &head.headers) {
-            let mut response = self.refuse(&denied.into(), &head, address);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-            return response;
+        if let Err(response) = self.count(&head, address) {
+            return *response;
         }
-        let agreed = match self.agree(&head, dialect, address).await {
-            Ok(agreed) => agreed,
+        let accepted = match check(&head).map_err(refusal_of) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return self.refuse(&refusal, &head, address),
+        };
+        let taker = match self.taker(&head, &accepted.subprotocols, dialect, address).await {
+            Ok(taker) => taker,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
         let Some(on_upgrade) = on_upgrade else {
             return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
-        let Agreed { accept_key, lane, subprotocol, identified, seat } = agreed;
-        let Identified { identity, must_authenticate } = identified;
-        let opening = Opening {
-            lane,
-            identity,
-            must_authenticate,
-            special: None,
-            address,
-            opened_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
-        };
-        let (inboxes, close) = (self.inboxes.clone(), self.close);
+        let close = self.close;
         let stay = streams.as_ref().map(Streams::stay);
+        let Taker { subprotocol, take } = taker;
         tokio::spawn(async move {
             match upgraded::take(on_upgrade, close, stay).await {
-                Ok((stream, early)) => inboxes.place(Arrival { stream, early, opening, seat }),
+                Ok((stream, early)) => take(stream, early),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        agreed_on(accept_key.as_deref(), subprotocol.as_deref())
+        agreed_on(accepted.accept_key.as_deref(), subprotocol.as_deref())
+    }
+
+    /// Counts the request among those of its address; one too many is answered.
+    pub(crate) fn count(
+        &self,
+        head: &request::Parts,
+        address: Option<IpAddr>,
+    ) -> Result<(), Box<Response<Body>>> {
+        self.network.handshake(address, &head.headers).map_err(|(wait, denied)| {
+            let mut response = self.refuse(&denied.into(), head, address);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            Box::new(response)
+        })
+    }
+
+    /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.
+    async fn taker(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        dialect: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Taker, Refusal> {
+        let inboxes = self.inboxes.clone();
+        let query = sessions::Query::parse(head.uri.query().unwrap_or_default());
+        if let Some(resumption) = query.resumption(&head.headers, &self.passes)? {
+            self.judge_page(head)?;
+            let subprotocol = self.dialects.by_subprotocol(offered).map(|(_, subprotocol)| subprotocol);
+            let Resumption { id, seen, .. } = self.find(resumption).await?;
+            let take = move |stream, early| {
+                let (carrier, prefix, head) = (Carrier::Frames, String::new(), Vec::new());
+                inboxes.ask(SessionRequest {
+                    id,
+                    ask: Ask::Carry { seen, carrier, prefix, stream, early, head },
+                });
+            };
+            return Ok(Taker { subprotocol, take: Box::new(take) });
+        }
+        let admitted = self.admit(head, offered, dialect, address).await?;
+        let subprotocol = admitted.subprotocol.clone();
+        let lane = self.dialects.lane(admitted.spoken, Framing::Frames);
+        let (opening, seat) = admitted.opening(lane, address, None);
+        let take = move |stream, early| {
+            inboxes.place(Arrival { stream, early, opening, seat, beginning: None });
+        };
+        Ok(Taker { subprotocol, take: Box::new(take) })
     }
 
     /// Refuses, counts it and says so.
-    fn refuse(&self, refusal: &Refusal, head: &request::Parts, address: Option<IpAddr>) -> Response<Body> {
+    pub(crate) fn refuse(
+        &self,
+        refusal: &Refusal,
+        head: &request::Parts,
+        address: Option<IpAddr>,
+    ) -> Response<Body> {
         self.admission.refused(refusal.code);
         tracing::debug!(
             code = refusal.code.as_str(),
@@ -145,36 +219,54 @@ impl Door {
             request = loggable_target(&head.uri.to_string()),
             "a handshake was refused"
         );
-        refusal.answer(head.version)
+        let mut response = refused(refusal);
+        if refusal.code == ErrorCode::MethodNotAllowed && head.version >= Version::HTTP_2 {
+            response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("CONNECT"));
+        }
+        response
     }
 
-    async fn agree(
-        &self,
-        head: &request::Parts,
-        dialect: Option<&str>,
-        address: Option<IpAddr>,
-    ) -> Result<Agreed, Refusal> {
-        let accepted = check(head).map_err(refusal_of)?;
-        if self.drain.has_begun() {
-            return Err(ErrorCode::Draining.into());
-        }
+    /// Whether the page that the request comes from may connect.
+    pub(crate) fn judge_page(&self, head: &request::Parts) -> Result<(), Refusal> {
         let page = self.network.judge_origin(head)?;
         if self.auth.mode == AuthMode::Open && page == Page::Same {
             self.network.judge_own_page(head)?;
         }
+        Ok(())
+    }
+
+    /// Whether the client may connect, whatever the transport.
+    pub(crate) async fn admit(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        dialect: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Admitted, Refusal> {
+        if self.drain.has_begun() {
+            return Err(ErrorCode::Draining.into());
+        }
+        self.judge_page(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let named = dialect.or(query.dialect.as_deref());
-        let (spoken, subprotocol) = self.dialect(&accepted.subprotocols, named)?;
-        let lane = self.dialects.lane(spoken, Framing::Frames);
+        let (spoken, subprotocol) = self.dialect(offered, named)?;
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
-            token: self.credential(head, &query.tokens, &accepted.subprotocols)?.map(|found| found.token),
+            token: self.credential(head, &query.tokens, offered)?.map(|found| found.token),
             user: query.user,
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Agreed { accept_key: accepted.accept_key, lane, subprotocol, identified, seat })
+        Ok(Admitted { spoken, subprotocol, identified, seat })
+    }
+
+    /// Asks the worker of a session whether it can be gone on with.
+    pub(crate) async fn find(&self, resumption: Resumption) -> Result<Resumption, Refusal> {
+        let (reply, found) = oneshot::channel();
+        let ask = Ask::Find { seen: resumption.seen, reply };
+        self.inboxes.ask(SessionRequest { id: resumption.id, ask });
+        found.await.map(|()| resumption).map_err(|_| ErrorCode::SessionLost.into())
     }
 
     /// The subprotocol decides, then the path or query, then the default.
@@ -205,7 +297,9 @@ impl Door {
         if !self.authority.takes_tokens() && self.application.decides_connections() {
             return Ok(None);
         }
-        let roads = Roads { query, headers: &head.headers, offered, cookie: self.auth.cookie.as_deref() };
+        let AuthRules { cookie, token_bytes_max, .. } = &self.auth;
+        let (headers, cookie, token_bytes_max) = (&head.headers, cookie.as_deref(), *token_bytes_max);
+        let roads = Roads { query, headers, offered, cookie, token_bytes_max };
         let found = roads.credential()?;
         if let Some(credential) = found.as_ref().filter(|credential| credential.by_cookie_alone) {
             check_csrf(&self.auth.csrf, head, offered, credential.token.expose())?;
@@ -266,8 +360,7 @@ fn refusal_of(refusal: wire::Refusal) -> Refusal {
 /// With a key, the connection becomes a WebSocket; without one, the stream that the CONNECT came by.
 fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    let switching = accept_key.and_then(|key| HeaderValue::from_str(key).ok());
-    if let Some(key) = switching {
+    if let Some(Ok(key)) = accept_key.map(HeaderValue::from_str) {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -280,47 +373,41 @@ fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Bo
     response
 }
 
-impl Refusal {
-    /// Says why. Over HTTP/1.1 it ends the connection: frames sent in the belief that the handshake succeeded must not be
-    /// read as another request. HTTP/2 has a stream for each, and no such headers (RFC 9113 §8.2.2).
-    pub(crate) fn answer(&self, version: Version) -> Response<Body> {
-        let body = serde_json::json!({
-            "error": { "code": self.code.as_str(), "message": self.text },
-        });
-        let mut response = Response::new(Body::from(body.to_string()));
-        let status = StatusCode::from_u16(self.code.http_status());
-        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let over_http1 = version < Version::HTTP_2;
-        if over_http1 {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+/// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
+/// as another request. In HTTP/2, where they would come by a stream of their own, the listener takes `Connection` off.
+pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
+    let body = serde_json::json!({
+        "error": { "code": refusal.code.as_str(), "message": refusal.text },
+    });
+    let mut response = Response::new(Body::from(body.to_string()));
+    let status = StatusCode::from_u16(refusal.code.http_status());
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    match refusal.code {
+        ErrorCode::UnsupportedVersion => {
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        match self.code {
-            ErrorCode::UnsupportedVersion => {
-                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            }
-            ErrorCode::UpgradeRequired => {
-                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-                headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
-                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            }
-            ErrorCode::MethodNotAllowed => {
-                let allowed = if over_http1 { "GET" } else { "CONNECT" };
-                headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
-            }
-            // RFC 6750, section 3.
-            ErrorCode::AuthenticationRequired => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            _ if self.code.http_status() == 401 => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-            }
-            _ if self.code.retry() => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            _ => {}
+        ErrorCode::UpgradeRequired => {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        response
+        ErrorCode::MethodNotAllowed => {
+            headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        // RFC 6750, section 3.
+        ErrorCode::AuthenticationRequired => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ if refusal.code.http_status() == 401 => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
+        _ if refusal.code.retry() => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        _ => {}
     }
+    response
 }

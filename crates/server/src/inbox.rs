@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId};
 use mio::Waker;
 
-use crate::connection::Arrival;
+use crate::connection::{Arrival, SessionRequest};
 
 /// What enters a worker.
 pub(crate) enum Input {
@@ -14,6 +14,8 @@ pub(crate) enum Input {
     Delivery(Delivery),
     /// A connection that has shaken hands.
     Arrival(Box<Arrival>),
+    /// For a session that is there.
+    Session(Box<SessionRequest>),
     /// Send the clients elsewhere.
     Drain,
     /// Drop everything and end.
@@ -101,6 +103,13 @@ impl AllInboxes {
     pub(crate) fn to_all(&self, mut input: impl FnMut() -> Input) {
         for inbox in &*self.0 {
             inbox.push(input());
+        }
+    }
+
+    /// Gives a request to the worker that has the session, if there is such a worker.
+    pub(crate) fn ask(&self, request: SessionRequest) {
+        if let Some(inbox) = self.0.get(usize::from(request.id.shard())) {
+            inbox.push(Input::Session(Box::new(request)));
         }
     }
 

@@ -13,6 +13,7 @@
 //! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
+//! - `private_file`: files that only their owner may read
 
 pub mod app;
 pub mod cli;
@@ -39,6 +40,8 @@ mod connection;
 mod drain;
 mod handshake;
 mod inbox;
+mod private_file;
+mod sessions;
 mod traffic;
 mod upgraded;
 mod worker;

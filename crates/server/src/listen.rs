@@ -9,7 +9,7 @@ pub(crate) mod streams;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -24,10 +24,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tower::ServiceExt;
 
+use crate::connection::stream::Stream;
 use crate::network::{self, Arrived, Network, Visit};
+use crate::sessions::handover::{Handed, Handover};
 use crate::tls::Tls;
 use socket::HttpSocket;
 
@@ -150,39 +152,61 @@ impl Service {
                     return;
                 }
                 let (socket, farewell) = HttpSocket::new(stream);
-                match http2 {
-                    true => self.speak_http2(socket, arrived, place).await,
-                    false => self.speak(socket, arrived, || farewell.too_late()).await,
+                if http2 {
+                    return self.speak_http2(socket, arrived, place).await;
                 }
+                let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
+                let Some((socket, handed)) = spoken.await else { return };
+                handed.give(socket.into_stream().map(|stream| Stream::tcp(stream.into_std()?)));
             }
             Some(tls) => {
                 if http2::prepare(&stream).is_err() {
                     return;
                 }
                 let Some(socket) = tls.accept(stream, self.handshake).await else { return };
-                let farewell = socket.farewell();
-                match socket.is_http2() {
-                    true => self.speak_http2(socket, arrived, place).await,
-                    false => self.speak(socket, arrived, || farewell.too_late()).await,
+                if socket.is_http2() {
+                    return self.speak_http2(socket, arrived, place).await;
                 }
+                let farewell = socket.farewell();
+                let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
+                let Some((socket, handed)) = spoken.await else { return };
+                handed.give(socket.into_parts().map(|(stream, tls)| Stream::tls(stream.into_std()?, tls)));
             }
         }
     }
 
-    /// Speaks HTTP/1.1; `too_late` is for a client whose request does not come in time.
-    async fn speak<S>(&self, socket: S, arrived: Arrived, too_late: impl FnOnce())
+    /// Speaks HTTP/1.1; `too_late` is for a client whose request does not come in time. What `hold` gives is left of the
+    /// socket when a worker is to write a response itself.
+    async fn speak<S>(
+        &self,
+        socket: S,
+        arrived: Arrived,
+        too_late: impl FnOnce(),
+        hold: impl FnOnce() -> Option<S>,
+    ) -> Option<(S, Handed)>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let (hand_over, handed_over) = oneshot::channel();
+        let hand_over = Arc::new(HandOver(Mutex::new(Some(hand_over))));
         let service = service_fn(|request: Request<Incoming>| {
+            let hand_over = hand_over.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(arrived.peer));
             request.extensions_mut().insert(arrived);
+            let has_body = request.method() != Method::HEAD;
             let wants_upgrade =
                 request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
             let answer = self.router.clone().oneshot(request);
             async move {
                 let mut response = answer.await?;
+                if let Some(handover) = response.extensions_mut().remove::<Handover>()
+                    && has_body
+                    && hand_over.take().is_some_and(|to| to.send(Handed::new(handover, &response)).is_ok())
+                {
+                    // Hyper is given up while it waits for this.
+                    return std::future::pending().await;
+                }
                 // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
                 if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
@@ -197,12 +221,26 @@ impl Service {
             .serve_connection(TokioIo::new(socket), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        if let Err(error) = connection.as_mut().await {
-            tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
-            if error.is_timeout() {
-                too_late();
+        tokio::select! {
+            ended = connection.as_mut() => {
+                let error = ended.err()?;
+                tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
+                if error.is_timeout() {
+                    too_late();
+                }
+                None
             }
+            Ok(handed) = handed_over => hold().map(|socket| (socket, handed)),
         }
+    }
+}
+
+/// Takes one response out of a connection, which ends HTTP on it.
+struct HandOver(Mutex<Option<oneshot::Sender<Handed>>>);
+
+impl HandOver {
+    fn take(&self) -> Option<oneshot::Sender<Handed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

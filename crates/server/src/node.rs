@@ -38,6 +38,7 @@ use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Run
 use crate::handshake::Door;
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
+use crate::sessions::{self, Passes};
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
 use authentication::Authentication;
@@ -195,7 +196,7 @@ impl Builder {
     /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
         self.check_origins()?;
-        let dialects = Dialects::new(self.dialects);
+        let (dialects, passes) = (Dialects::new(self.dialects), Arc::new(Passes::new()?));
         let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
         let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
@@ -221,6 +222,7 @@ impl Builder {
             inboxes: shared.clone(),
         })?;
         let start = Start {
+            passes: passes.clone(),
             node: (seed >> 32) as u32,
             settings: settings.clone(),
             dialects: dialects.clone(),
@@ -249,6 +251,8 @@ impl Builder {
             authority: authentication.authority,
             auth: authentication.rules,
             drain,
+            passes,
+            settings: settings.clone(),
             close,
         };
         let fanfare = Fanfare::new(handle::Parts {
@@ -292,13 +296,15 @@ impl Node {
         any(move |request: Request<Body>| async move { door.open(request, None).await })
     }
 
-    /// `/ws`, and `/ws/NAME` for each dialect.
+    /// `/ws`, `/ws/NAME` for each dialect, and what clients without a WebSocket use: `/session`, `/sse`, `/stream`, `/poll`
+    /// and `/send`.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let door = self.door.clone();
         let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
             door.open(request, Some(&dialect)).await
         });
-        Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named)
+        let router = Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named);
+        router.merge(sessions::endpoints::router(self.door.clone()))
     }
 
     /// False once the node is shutting down: for the load balancer.
@@ -398,6 +404,7 @@ struct Start {
     broker: Arc<dyn Broker>,
     application: Arc<Running>,
     authority: Arc<dyn Authority>,
+    passes: Arc<Passes>,
 }
 
 /// The threads, and what each of them moves.
@@ -422,7 +429,8 @@ impl Start {
         inbox: Arc<Inbox>,
         traffic: Arc<SharedTraffic>,
     ) -> io::Result<JoinHandle<()>> {
-        let Self { node, settings, dialects, broker, application, authority } = self;
+        let Self { node, settings, dialects, broker, application, authority, passes } = self;
+        let passes = passes.clone();
         let (node, settings, broker) = (*node, settings.clone(), broker.clone());
         let (application, authority) = (application.clone(), authority.clone());
         let dialects = dialects.clone();
@@ -446,6 +454,8 @@ impl Start {
                 decode_limits: DecodeLimits::default(),
                 fanout_slice: limits.fanout_slice,
                 traffic,
+                passes,
+                resume_ms: settings.deadlines.resume_ms,
             });
             if let Err(error) = worker.run() {
                 // As with a panic: half a node is worse than one that is started again.

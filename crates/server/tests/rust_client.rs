@@ -12,8 +12,7 @@ use fanfare_client::{
 use fanfare_core::limits::RateLimits;
 use fanfare_core::namespace::Namespace;
 use fanfare_server::{Fanfare, Node, listen};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use fanfare_testkit::faults::FaultProxy;
 
 /// A running server. Its node ends with the process.
 struct Server {
@@ -29,43 +28,6 @@ async fn server() -> Server {
     let address = listener.local_addr().unwrap();
     tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
     Server { address, _node: node }
-}
-
-/// A line that can be cut, and can lead elsewhere afterwards.
-struct Line {
-    address: SocketAddr,
-    /// A new value cuts every connection; the value is where new ones lead.
-    to: watch::Sender<SocketAddr>,
-}
-
-impl Line {
-    async fn new(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (to, mut target) = watch::channel(to);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let address = *target.borrow_and_update();
-                let mut cut = target.clone();
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(address).await.unwrap();
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = cut.changed() => near.set_zero_linger().unwrap(),
-                    }
-                });
-            }
-        });
-        Self { address, to }
-    }
-
-    fn cut(&self) {
-        self.to.send_modify(|_| {});
-    }
-
-    async fn client(&self, user: &str) -> Client {
-        connect(self.address, user).await
-    }
 }
 
 async fn connect(address: SocketAddr, user: &str) -> Client {
@@ -127,8 +89,9 @@ async fn everything_that_can_be_asked_is_answered() {
 async fn over_a_line_that_breaks_each_message_comes_once_and_in_order() {
     const MESSAGES: u64 = 600;
     let server = server().await;
-    let line = Line::new(server.address).await;
-    let mut room = line.client("ann").await.subscribe("room:1", SubscribeOptions::default()).await.unwrap();
+    let line = FaultProxy::start(server.address, 0).await.unwrap();
+    let mut room =
+        connect(line.address(), "ann").await.subscribe("room:1", SubscribeOptions::default()).await.unwrap();
     let publisher = connect(server.address, "bob").await;
     let publish = async {
         for n in 1..=MESSAGES {
@@ -140,7 +103,7 @@ async fn over_a_line_that_breaks_each_message_comes_once_and_in_order() {
         for n in 1..=MESSAGES {
             assert_eq!(number(&mut room, &mut recoveries).await, n);
             if n % 40 == 0 {
-                line.cut();
+                line.cut_once().unwrap();
             }
         }
         recoveries
@@ -153,12 +116,13 @@ async fn over_a_line_that_breaks_each_message_comes_once_and_in_order() {
 #[tokio::test]
 async fn another_server_knows_nothing_of_the_channel_and_says_so() {
     let (old, new) = (server().await, server().await);
-    let line = Line::new(old.address).await;
-    let ann = line.client("ann").await;
+    let line = FaultProxy::start(old.address, 0).await.unwrap();
+    let ann = connect(line.address(), "ann").await;
     let mut room = ann.subscribe("room:1", SubscribeOptions::default()).await.unwrap();
     ann.publish("room:1", Publication::from("before").echo()).await.unwrap();
     assert!(matches!(room.next().await, Some(Event::Joined(_) | Event::Message(_))));
-    line.to.send_replace(new.address);
+    line.lead_to(new.address);
+    line.cut_once().unwrap();
     while !matches!(room.next().await.expect("the subscription goes on"), Event::Lost) {}
     ann.publish("room:1", Publication::from("after").echo()).await.unwrap();
     loop {

@@ -9,6 +9,7 @@
 //! - [`inboxes`], [`application`], [`client`]: the bench's other parts
 //! - [`history`], [`checker`]: what every participant did and saw, and the judge of it
 //! - [`rng`]: reproducible choices
+//! - [`faults`]: a line between real sockets that fails when it is told to
 //!
 //! ```
 //! fanfare_testkit::check(
@@ -26,6 +27,7 @@ pub mod authority;
 pub mod bench;
 pub mod checker;
 pub mod client;
+pub mod faults;
 pub mod history;
 pub mod inboxes;
 pub mod lane;

@@ -15,6 +15,7 @@
 //! | `close` | may this Close frame say that? |
 //! | `violation` | which rule was broken, and with which code does the connection end? |
 //! | `encode` | how is a message written? |
+//! | [`sse`] | how is one written where there is no WebSocket? |
 //!
 //! Both ends are covered: [`Role`] says which one *we* are. Extensions are not negotiated; the place
 //! where permessage-deflate (RFC 7692) would take its bit is marked in `header`.
@@ -47,6 +48,7 @@
 //! ```
 
 pub mod handshake;
+pub mod sse;
 
 mod close;
 mod decoder;

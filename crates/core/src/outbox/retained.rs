@@ -46,6 +46,11 @@ impl Retained {
         self.taken - self.entries.len() as u64
     }
 
+    /// Whether nothing is missing after the first `seen` entries.
+    pub(super) fn reaches(&self, seen: u64) -> bool {
+        (self.forgotten()..=self.taken).contains(&seen)
+    }
+
     /// Forgets the first `seen` entries.
     pub(super) fn acknowledge(&mut self, seen: u64) {
         while self.forgotten() < seen && self.forget_first() {}
@@ -59,7 +64,7 @@ impl Retained {
 
     /// The entries after the first `seen`, the last one first; as if they had never been given.
     pub(super) fn rewind(&mut self, seen: u64) -> Result<impl Iterator<Item = Chunk>, Lost> {
-        if seen < self.forgotten() || seen > self.taken {
+        if !self.reaches(seen) {
             return Err(Lost);
         }
         self.acknowledge(seen);

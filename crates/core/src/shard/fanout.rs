@@ -213,10 +213,17 @@ impl Shard {
         if session.phase != Phase::Open || session.blocked_since_ms.is_some() {
             return;
         }
-        if !self.spend_on_ping(key) {
+        if self.spend_on_ping(key, payload) {
+            self.answer_ping(key, payload);
+        }
+    }
+
+    pub(super) fn answer_ping(&mut self, key: SessionKey, payload: &[u8]) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        // As above: it may have been owed for a while.
+        if session.blocked_since_ms.is_some() {
             return;
         }
-        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         self.scratch.clear();
         if let Some(lane) = self.lanes.get(session.opening.lane) {
             lane.pong(payload, &mut self.scratch);

@@ -263,6 +263,7 @@ impl Shard {
         self.leave_all(key, false);
         // The key may be in use again before the overflow is dealt with.
         self.overflowed.retain(|overflowed| *overflowed != key.0);
+        self.owed_pongs.remove(&key.0);
         let session = self.sessions.remove(key.0 as usize);
         if let Some(user) = &session.opening.identity.user {
             if let Some(keys) = self.by_user.get_mut(user) {
@@ -365,6 +366,7 @@ impl Shard {
             }
             TimerKind::Authentication => {}
             TimerKind::Expiry => self.expire(key),
+            TimerKind::OwedPong => self.pong_owed(key),
             TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
         }
     }

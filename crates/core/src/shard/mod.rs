@@ -35,7 +35,7 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
-use crate::namespace::{Namespace, Namespaces, OutboxPolicy};
+use crate::namespace::{Namespace, Namespaces};
 use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
@@ -78,6 +78,9 @@ pub struct Shard {
     by_name: HashMap<ChannelName, u32>,
     by_pattern: PatternIndex<u32>,
     pub(crate) by_user: HashMap<UserId, SmallVec<[u32; 2]>>,
+    /// What the newest ping held that was too much, by session; it is answered when there is room for it. Apart from the
+    /// sessions because hardly any owes one.
+    owed_pongs: HashMap<u32, Box<[u8]>>,
     questions: Slab<Asking>,
     timers: Timers,
     /// Channels with something to give, small ones first.
@@ -164,6 +167,7 @@ impl Shard {
             by_name: HashMap::default(),
             by_pattern: PatternIndex::default(),
             by_user: HashMap::default(),
+            owed_pongs: HashMap::default(),
             questions: Slab::new(),
             timers: Timers::default(),
             small: VecDeque::new(),
@@ -331,7 +335,7 @@ impl Shard {
         if self.scratch.is_empty() {
             return;
         }
-        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice()));
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(outbox::place(event));
         if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }
@@ -350,10 +354,7 @@ impl Shard {
         for event in events {
             self.lanes.encode(lane, &event, &mut self.scratch);
             if bare {
-                let tag = match event {
-                    Event::Message(publication) => Some(outbox::tag(OutboxPolicy::Disconnect, publication)),
-                    _ => None,
-                };
+                let tag = outbox::place(&event);
                 session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(tag));
                 self.scratch.clear();
             }

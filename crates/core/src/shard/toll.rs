@@ -7,6 +7,7 @@ use super::Shard;
 use crate::limits::{Costs, Excess};
 use crate::rate::TooMuch;
 use crate::session::{Authentication, SessionKey};
+use crate::timers::TimerKind;
 
 impl Shard {
     /// Takes what a message costs from the rates; false when it is too much, and the client has been told.
@@ -24,31 +25,54 @@ impl Shard {
         }
     }
 
-    /// The same for a ping of the transport, which no error can answer: it is left unanswered.
-    pub(super) fn spend_on_ping(&mut self, key: SessionKey) -> bool {
-        let spent = self.spend(key, self.settings.rate_limits.costs.ping).is_ok();
-        if !spent {
-            self.counters.error(ErrorCode::RateLimited);
-            self.close_if_relentless(key);
+    /// The same for a ping of the transport, which no error can answer. Of those that are too much the newest is answered
+    /// later: RFC 6455, section 5.5.3, lets the others be passed over.
+    pub(super) fn spend_on_ping(&mut self, key: SessionKey, payload: &[u8]) -> bool {
+        let Err(too_much) = self.spend(key, self.settings.rate_limits.costs.ping) else {
+            self.owed_pongs.remove(&key.0);
+            return true;
+        };
+        if self.owed_pongs.insert(key.0, payload.into()).is_none() {
+            self.after(key, TimerKind::OwedPong, u64::from(too_much.retry_after_ms));
         }
-        spent
+        self.counters.error(ErrorCode::RateLimited);
+        self.close_if_relentless(key);
+        false
+    }
+
+    /// Answers the ping that was too much, or waits on. The client has asked for nothing meanwhile, so it counts for
+    /// nothing if that is still too much.
+    pub(super) fn pong_owed(&mut self, key: SessionKey) {
+        let Some(payload) = self.owed_pongs.remove(&key.0) else { return };
+        match self.take(key, self.settings.rate_limits.costs.ping) {
+            Ok(()) => self.answer_ping(key, &payload),
+            Err(too_much) => {
+                self.owed_pongs.insert(key.0, payload);
+                self.after(key, TimerKind::OwedPong, u64::from(too_much.retry_after_ms));
+            }
+        }
     }
 
     fn spend(&mut self, key: SessionKey, cost: u32) -> Result<(), TooMuch> {
-        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
         // What costs nothing is always allowed, and makes up for nothing either.
         if cost == 0 {
             return Ok(());
         }
-        let place = session.opening.identity.place.as_deref();
-        let by_user = || place.map_or(Ok(()), |place| place.spend(cost));
-        let spent = session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user);
+        let spent = self.take(key, cost);
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
         session.refused = match spent {
             // Who floods is served now and then all the same, and must not begin anew each time.
             Ok(()) => session.refused.saturating_sub(1),
             Err(_) => session.refused.saturating_add(1),
         };
         spent
+    }
+
+    fn take(&mut self, key: SessionKey, cost: u32) -> Result<(), TooMuch> {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return Ok(()) };
+        let place = session.opening.identity.place.as_deref();
+        let by_user = || place.map_or(Ok(()), |place| place.spend(cost));
+        session.meter.spend(&self.settings.rate_limits, cost, self.now_ms, by_user)
     }
 
     fn refuse(&mut self, key: SessionKey, id: Option<&RequestId>, too_much: TooMuch) {

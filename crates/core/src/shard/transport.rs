@@ -51,6 +51,11 @@ impl Shard {
         Ok(())
     }
 
+    /// Whether a client that has had so many entries of the session can have the next ones.
+    pub fn retains(&self, key: SessionKey, seen: u64) -> bool {
+        self.sessions.get(key.0 as usize).is_some_and(|session| session.outbox.retains(seen))
+    }
+
     /// The connection is gone. A resumable session waits for another one, any other session ends.
     pub fn detach(&mut self, key: SessionKey) {
         let now_ms = self.now_ms;

@@ -136,25 +136,27 @@ pub(crate) fn too_deep(text: &[u8], depth_max: u32) -> bool {
         return false;
     }
     let opening = text.iter().filter(|&&byte| byte == b'[' || byte == b'{').count();
-    opening > depth_max && deepest(text) > depth_max
+    opening > depth_max && is_deeper(text, depth_max)
 }
 
-fn deepest(text: &[u8]) -> usize {
-    let mut deepest = 0;
+/// Ends where it is found out: who nests without end is told so after a few bytes of it.
+fn is_deeper(text: &[u8], depth_max: usize) -> bool {
     let mut depth = 0_usize;
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'[' | b'{' => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                if depth > depth_max {
+                    return true;
+                }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'"' => skip_string(&mut bytes),
             _ => {}
         }
     }
-    deepest
+    false
 }
 
 fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {

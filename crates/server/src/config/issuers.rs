@@ -2,6 +2,7 @@
 
 use fanfare_auth::Algorithm;
 
+use super::Config;
 use super::auth::IssuerConfig;
 use super::kinds::{
     Algorithms, FilePath, Given, KeySetAddress, Kind, Refusal, SharedSecret, WordList, Words,
@@ -124,6 +125,24 @@ impl IssuerSetting {
 /// The setting of a name.
 pub(super) fn find(name: &str) -> Option<&'static IssuerSetting> {
     SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// What is allowed and seldom meant.
+///
+/// Who has a secret has it from the operator, for this server. One who publishes keys signs tokens for everybody's services,
+/// and those of any of them would do here (RFC 8725, section 3.9).
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let serves_others = |issuer: &IssuerConfig| {
+        issuer.public_key_file.is_some() || issuer.jwks_file.is_some() || issuer.jwks_url.is_some()
+    };
+    let issuers = config.auth.issuers.iter();
+    let any = issuers.filter(|(_, issuer)| issuer.audience.is_empty() && serves_others(issuer));
+    any.map(|(name, _)| {
+        format!(
+            "issuers.{name}.audience is not set: tokens that this issuer signed for other services are taken too"
+        )
+    })
+    .collect()
 }
 
 /// What is wrong with what an operator calls an issuer, if anything.

@@ -156,6 +156,7 @@ pub(super) fn assemble(inputs: &Inputs, file: Option<(&str, &str)>) -> Result<Lo
         check_dialect(&config, inputs.dialects, &assignments, &mut problems);
         relations::check(&config, &assignments, &mut problems);
     }
+    warnings.extend(issuers::warnings(&config));
     if problems.is_empty() { Ok(Loaded { config, warnings }) } else { Err(Problems(problems)) }
 }
 

@@ -61,6 +61,8 @@ impl BareLane {
     pub(crate) const TEXT: u8 = b'T';
     /// Stands before a binary message.
     pub(crate) const BINARY: u8 = b'B';
+    /// Stands before the number and reason of a connection's end.
+    pub(crate) const CLOSE: u8 = b'X';
 
     pub(crate) fn new(dialect: Arc<dyn Dialect>) -> Self {
         Self { dialect }
@@ -90,5 +92,9 @@ impl LaneEncoder for BareLane {
 
     fn pong(&mut self, _payload: &[u8], _out: &mut Vec<u8>) {}
 
-    fn close(&mut self, _number: u16, _reason: &str, _out: &mut Vec<u8>) {}
+    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
+        out.push(Self::CLOSE);
+        out.extend_from_slice(&number.to_be_bytes());
+        out.extend_from_slice(reason.as_bytes());
+    }
 }

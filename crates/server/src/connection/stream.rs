@@ -34,6 +34,8 @@ pub(crate) enum Stream {
     /// Our end of a pair whose other end is pumped into a stream that is no socket, such as TLS in somebody's own
     /// server. With it goes what tells the pump that nobody holds this end any more.
     Pumped { stream: UnixStream, _held: oneshot::Sender<Infallible> },
+    /// None: a session waits for its client.
+    Gone,
 }
 
 impl Stream {
@@ -63,6 +65,7 @@ impl Stream {
             Self::Tcp(stream) => stream.register(registry, token, interest),
             Self::Tls(stream) => stream.socket_mut().register(registry, token, interest),
             Self::Pumped { stream, .. } => stream.register(registry, token, interest),
+            Self::Gone => Ok(()),
         }
     }
 
@@ -71,6 +74,7 @@ impl Stream {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
             Self::Pumped { stream, .. } => stream.read(buffer),
+            Self::Gone => Err(io::ErrorKind::WouldBlock.into()),
         })
     }
 
@@ -80,6 +84,7 @@ impl Stream {
             Self::Tls(stream) => stream.has_more(),
             // A short read has emptied the socket, and what comes later is a new edge.
             Self::Tcp(_) | Self::Pumped { .. } => bytes == wanted,
+            Self::Gone => false,
         }
     }
 
@@ -91,6 +96,7 @@ impl Stream {
             (Self::Tcp(stream), slices) => stream.write_vectored(slices),
             (Self::Tls(stream), slices) => stream.write(slices),
             (Self::Pumped { stream, .. }, slices) => stream.write_vectored(slices),
+            (Self::Gone, _) => Err(io::ErrorKind::WouldBlock.into()),
         })
     }
 
@@ -103,7 +109,7 @@ impl Stream {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(stream) => stream.flush(),
-            Self::Tcp(_) | Self::Pumped { .. } => Ok(()),
+            Self::Tcp(_) | Self::Pumped { .. } | Self::Gone => Ok(()),
         }
     }
 
@@ -112,7 +118,7 @@ impl Stream {
         let socket = match self {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Tls(stream) => SockRef::from(stream.socket()),
-            Self::Pumped { .. } => return,
+            Self::Pumped { .. } | Self::Gone => return,
         };
         // As far as the kernel lets us: a peer that gets no last words still sees the connection end.
         let _ = socket.set_tcp_notsent_lowat(u32::MAX);
@@ -128,6 +134,7 @@ impl Stream {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Tls(stream) => stream.shut_writes(),
             Self::Pumped { stream, .. } => stream.shutdown(Shutdown::Write),
+            Self::Gone => Ok(()),
         };
     }
 }

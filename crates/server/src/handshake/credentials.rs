@@ -15,9 +15,6 @@ pub(super) const SUBPROTOCOL: &str = "auth.";
 /// The scheme of the `Authorization` header (RFC 6750, section 2.1). Others are somebody else's.
 const SCHEME: &str = "bearer";
 
-/// More than the verifier takes; nothing larger is copied.
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
-
 /// A token, as it came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Credential {
@@ -35,6 +32,8 @@ pub(super) struct Roads<'a> {
     pub(super) offered: &'a [String],
     /// The name of the cookie that may hold one.
     pub(super) cookie: Option<&'a str>,
+    /// The largest that the verifier takes; nothing larger is copied.
+    pub(super) token_bytes_max: usize,
 }
 
 impl Roads<'_> {
@@ -45,42 +44,42 @@ impl Roads<'_> {
     pub(super) fn credential(&self) -> Result<Option<Credential>, Refusal> {
         let mut deliberate = None;
         for token in self.query {
-            take(&mut deliberate, token)?;
+            self.take(&mut deliberate, token)?;
         }
         for value in self.headers.get_all(AUTHORIZATION) {
             let Ok(value) = value.to_str() else {
                 return Err(bad("the Authorization header has characters that no token has"));
             };
             if let Some(token) = bearer(value) {
-                take(&mut deliberate, token)?;
+                self.take(&mut deliberate, token)?;
             }
         }
         for token in self.offered.iter().filter_map(|offer| offer.strip_prefix(SUBPROTOCOL)) {
-            take(&mut deliberate, token)?;
+            self.take(&mut deliberate, token)?;
         }
         let mut token = deliberate;
         if let Some(name) = self.cookie {
             // One without a value was deleted.
             if let Some(value) = cookie(self.headers, name)?.filter(|value| !value.is_empty()) {
-                take(&mut token, value)?;
+                self.take(&mut token, value)?;
             }
         }
         let by_cookie_alone = deliberate.is_none();
         Ok(token.map(|token| Credential { token: Secret::new(token), by_cookie_alone }))
     }
-}
 
-/// Takes a token that was found, unless another one was.
-fn take<'a>(found: &mut Option<&'a str>, token: &'a str) -> Result<(), Refusal> {
-    if token.len() > TOKEN_BYTES_MAX {
-        let text = format!("the token has more than {TOKEN_BYTES_MAX} bytes");
-        return Err(Refusal { code: ErrorCode::AuthenticationFailed, text });
-    }
-    match *found {
-        Some(other) if other != token => Err(bad("two different tokens came with the request: send one")),
-        _ => {
-            *found = Some(token);
-            Ok(())
+    /// Takes a token that was found, unless another one was.
+    fn take<'t>(&self, found: &mut Option<&'t str>, token: &'t str) -> Result<(), Refusal> {
+        if token.len() > self.token_bytes_max {
+            let text = format!("the token is larger than {} bytes", self.token_bytes_max);
+            return Err(Refusal { code: ErrorCode::AuthenticationFailed, text });
+        }
+        match *found {
+            Some(other) if other != token => Err(bad("two different tokens came with the request: send one")),
+            _ => {
+                *found = Some(token);
+                Ok(())
+            }
         }
     }
 }
@@ -107,6 +106,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use fanfare_auth::settings::TOKEN_BYTES_MAX;
     use http::HeaderValue;
 
     use super::*;
@@ -123,7 +123,13 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let roads = Roads { query: &query, headers: &map, offered: &offered, cookie: Some("session") };
+        let roads = Roads {
+            query: &query,
+            headers: &map,
+            offered: &offered,
+            cookie: Some("session"),
+            token_bytes_max: TOKEN_BYTES_MAX,
+        };
         let found = roads.credential().map_err(|refusal| refusal.code)?;
         Ok(found.map(|found| (found.token.expose().to_owned(), found.by_cookie_alone)))
     }
@@ -183,7 +189,9 @@ mod tests {
         let large = "x".repeat(TOKEN_BYTES_MAX + 1);
         assert_eq!(find(&[&large], &[], &[]), Err(ErrorCode::AuthenticationFailed));
         let query = ["canary-1".to_owned(), "canary-2".to_owned()];
-        let roads = Roads { query: &query, headers: &HeaderMap::new(), offered: &[], cookie: None };
+        let headers = HeaderMap::new();
+        let roads =
+            Roads { query: &query, headers: &headers, offered: &[], cookie: None, token_bytes_max: 99 };
         assert!(roads.credential().is_err_and(|refusal| !refusal.text.contains("canary")));
     }
 }

@@ -27,10 +27,10 @@ pub(super) struct Claimed {
 }
 
 /// Who it comes from.
-pub(super) struct Identified {
-    pub(super) identity: Identity,
+pub(crate) struct Identified {
+    pub(crate) identity: Identity,
     /// Whether it still has to show who it is, with its first message.
-    pub(super) must_authenticate: bool,
+    pub(crate) must_authenticate: bool,
 }
 
 impl From<Refused> for Refusal {

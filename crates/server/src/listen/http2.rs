@@ -11,9 +11,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use fanfare_protocol::ErrorCode;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, UPGRADE};
 use http::uri::Uri;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
@@ -29,8 +29,9 @@ use tower::ServiceExt as _;
 use super::streams::Streams;
 use super::{HEAD_BYTES_MAX, Place, Service};
 use crate::connection::stream::NOT_SENT_BYTES_MAX;
-use crate::handshake::Refusal;
+use crate::handshake::{Refusal, refused};
 use crate::network::Arrived;
+use crate::sessions::handover::Handover;
 
 /// What a client begins with that knows the server speaks HTTP/2 (RFC 9113 §3.4). No request of HTTP/1.1 begins so.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -176,14 +177,19 @@ async fn answer(
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(arrived.peer));
     request.extensions_mut().insert(arrived);
-    request.extensions_mut().insert(streams);
-    let response = match as_in_http1(&mut request) {
+    request.extensions_mut().insert(streams.clone());
+    let mut response = match as_in_http1(&mut request) {
         Ok(()) => router.oneshot(request).await?,
-        Err(refusal) => refusal.answer(Version::HTTP_2),
+        Err(refusal) => refused(&refusal),
     };
     asked.answered();
+    // RFC 9113 §8.2.2: what is said of a connection of HTTP/1.1 makes no sense here.
+    response.headers_mut().remove(CONNECTION);
+    response.headers_mut().remove(UPGRADE);
+    let stay = response.extensions_mut().remove::<Handover>().map(|_| streams.stay());
     Ok(response.map(|body| {
         Body::new(body.map_frame(move |frame| {
+            let _ = &stay;
             asked.sent();
             frame
         }))
@@ -246,6 +252,8 @@ mod tests {
     use axum::routing::get;
     use bytes::Bytes;
     use tokio::sync::Semaphore;
+
+    use http::Version;
 
     use super::*;
 

@@ -54,6 +54,11 @@ impl HttpSocket {
 }
 
 impl Farewell {
+    /// Holds the socket over the end of its HTTP connection, for who takes it over.
+    pub(crate) fn hold(&self) -> Option<HttpSocket> {
+        Some(HttpSocket { shared: self.0.upgrade()?, stalled: None })
+    }
+
     /// Answers a request that began to come and did not end in time. Who sent nothing is told nothing: a
     /// client might take it for the answer to what it asks next.
     pub(crate) fn too_late(&self) {

@@ -20,10 +20,11 @@ use super::origin::Standing;
 use super::{Denied, Network};
 
 /// What a page may send. A header that is not listed is one that no operation reads.
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, idempotency-key, x-api-key, x-csrf-token");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, fanfare-session, idempotency-key, last-event-id, x-api-key, x-csrf-token",
+);
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 
 /// What a page may read beside the body.
 const EXPOSED: HeaderValue = HeaderValue::from_static("retry-after");

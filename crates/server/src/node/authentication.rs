@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_auth::Verifier;
+use fanfare_auth::settings::TOKEN_BYTES_MAX;
 use fanfare_core::auth::Operations;
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::broker::Inboxes;
@@ -132,7 +133,9 @@ impl Authentication {
             timeout: around.timeout,
             inboxes: around.inboxes,
         });
-        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf };
+        let verifier = self.verifier.as_ref();
+        let token_bytes_max = verifier.map_or(TOKEN_BYTES_MAX, |verifier| verifier.rules().bytes_max);
+        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf, token_bytes_max };
         Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
     }
 }

@@ -1,9 +1,10 @@
 //! The file of revocations: one JSON object a line, only ever appended to, rewritten at the start without those that have
 //! run out. A line that was not finished was never acknowledged and is dropped; anything else that cannot be read is an
-//! error, because a revocation that is passed over lets somebody in.
+//! error, because a revocation that is passed over lets somebody in. It belongs to one server at a time, which has it
+//! locked: another one would not hear of what is taken back, and could cut off the line that is being written.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,11 +12,12 @@ use fanfare_protocol::UserId;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Entry, Subject};
+use crate::private_file;
 
 /// More than any line that is written here.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// How often the file may be replaced while it is being opened. Servers that share it do so only as they start.
+/// How often the file may be replaced while it is being opened: each time by a server that starts and ends at once.
 const OPEN_ATTEMPTS: usize = 100;
 
 /// A line.
@@ -49,6 +51,8 @@ pub struct JournalError {
 #[derive(Debug)]
 enum Reason {
     Io(io::Error),
+    /// Another server has it open.
+    Held,
     /// The number of the line, and what is wrong with it.
     Line(usize, String),
 }
@@ -67,10 +71,9 @@ impl Journal {
         mut restore: impl FnMut(&Entry),
     ) -> Result<Self, JournalError> {
         let opened = open(path, now_unix_ms);
-        let (file, torn, entries) =
-            opened.map_err(|reason| JournalError { path: path.to_owned(), reason })?;
+        let (file, entries) = opened.map_err(|reason| JournalError { path: path.to_owned(), reason })?;
         entries.iter().for_each(&mut restore);
-        Ok(Self { path: path.to_owned(), file, torn })
+        Ok(Self { path: path.to_owned(), file, torn: false })
     }
 
     /// Appends entries; when this returns they are on the disk.
@@ -97,42 +100,28 @@ impl Journal {
     }
 }
 
-type Opened = (File, bool, Vec<Entry>);
-
-/// Opens the file with a lock that servers share, after one that is alone with it has rewritten it.
-fn open(path: &Path, now_unix_ms: u64) -> Result<Opened, Reason> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        private_directory(directory)?;
-    }
+/// Opens and locks the file, and rewrites it.
+fn open(path: &Path, now_unix_ms: u64) -> Result<(File, Vec<Entry>), Reason> {
+    private_file::make_directory_of(path)?;
     for _ in 0..OPEN_ATTEMPTS {
-        let file = private_file().read(true).append(true).create(true).open(path)?;
-        let alone = match file.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => {
-                file.lock_shared()?;
-                false
-            }
+        let file = private_file::options().read(true).append(true).create(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Reason::Held),
             Err(TryLockError::Error(error)) => return Err(error.into()),
-        };
-        // Why again: another server has replaced the file meanwhile.
-        if !is_at(&file, path)? {
-            continue;
         }
-        let (mut entries, torn) = read(&file)?;
-        entries.retain(|entry| entry.until_unix_ms > now_unix_ms);
-        if !alone {
-            return Ok((file, torn, entries));
-        }
-        let rewritten = rewrite(path, &entries)?;
-        drop(file);
-        if is_at(&rewritten, path)? {
-            return Ok((rewritten, false, entries));
+        // Why again: it was replaced before it was locked.
+        if is_at(&file, path)? {
+            let mut entries = read(&file)?;
+            entries.retain(|entry| entry.until_unix_ms > now_unix_ms);
+            // Only now is the old file's lock given up: whoever waits for that finds it replaced.
+            return Ok((rewrite(path, &entries)?, entries));
         }
     }
     Err(io::Error::other("other servers replace it again and again").into())
 }
 
-/// Writes the entries to a new file and puts it in the place of the old one.
+/// Writes the entries to a new file, locked, and puts it in the place of the old one.
 fn rewrite(path: &Path, entries: &[Entry]) -> Result<File, Reason> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
@@ -145,8 +134,8 @@ fn rewrite(path: &Path, entries: &[Entry]) -> Result<File, Reason> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let mut file = private_file().read(true).append(true).create_new(true).open(&draft)?;
-    file.lock_shared()?;
+    let mut file = private_file::options().read(true).append(true).create_new(true).open(&draft)?;
+    file.lock()?;
     file.write_all(&text)?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
@@ -156,8 +145,8 @@ fn rewrite(path: &Path, entries: &[Entry]) -> Result<File, Reason> {
     Ok(file)
 }
 
-/// The entries, and whether the last line is unfinished.
-fn read(file: &File) -> Result<(Vec<Entry>, bool), Reason> {
+/// The entries.
+fn read(file: &File) -> Result<Vec<Entry>, Reason> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
     let mut entries = Vec::new();
@@ -172,15 +161,12 @@ fn read(file: &File) -> Result<(Vec<Entry>, bool), Reason> {
         match parse(&line) {
             Ok(entry) if finished => entries.push(entry),
             Err(problem) if finished || bytes == LINE_BYTES_MAX => return Err(Reason::Line(number, problem)),
-            // Whole or not: it was never acknowledged, and the next one must not be written behind it.
-            Ok(entry) => {
-                entries.push(entry);
-                return Ok((entries, true));
-            }
-            Err(_) => return Ok((entries, true)),
+            // The last line, without its end: it was never acknowledged.
+            Ok(entry) => entries.push(entry),
+            Err(_) => {}
         }
     }
-    Ok((entries, false))
+    Ok(entries)
 }
 
 fn parse(line: &[u8]) -> Result<Entry, String> {
@@ -228,30 +214,6 @@ fn whole_bytes(file: &mut File) -> io::Result<u64> {
     }
 }
 
-#[cfg(unix)]
-fn private_directory(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).create(path)
-}
-
-#[cfg(unix)]
-fn private_file() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private_file() -> OpenOptions {
-    OpenOptions::new()
-}
-
 /// Whether the file is still the one at this path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
@@ -276,6 +238,11 @@ impl fmt::Display for JournalError {
             Reason::Io(error) => {
                 write!(f, "the revocations in {path} can be neither read nor written ({error})")
             }
+            Reason::Held => write!(
+                f,
+                "another server that runs has the revocations in {path}: end it, or give this one its own data_dir, \
+                 for neither would hear what the other takes back"
+            ),
             Reason::Line(number, problem) => write!(
                 f,
                 "line {number} of {path} is no revocation ({problem}); tokens that were taken back could be used \
@@ -396,19 +363,32 @@ mod tests {
         assert!(refused(&path).contains("neither read nor written"));
     }
 
-    /// A second server on the same directory, most likely a mistake that soon ends at the port, rewrote the file, and what
-    /// the first one noted from then on went into a file without a name.
+    /// Each of two servers saw what the other one had taken back at its next start only, and could cut off the line that the
+    /// other one was just writing.
     #[test]
-    fn servers_that_share_it_lose_nothing_to_each_other() {
-        let directory = Directory::new("shared");
+    fn a_second_server_does_not_get_it_before_the_first_one_has_ended() {
+        let directory = Directory::new("held");
         let path = directory.file();
         let (mut first, _) = opened(&path, 0);
+        assert!(refused(&path).contains("another server that runs has the revocations"));
         first.append(&[token("a", 50)]).unwrap();
-        let (mut second, entries) = opened(&path, 0);
-        assert_eq!(entries, [token("a", 50)]);
+        assert!(refused(&path).contains("another server that runs has the revocations"));
         first.append(&[token("b", 50)]).unwrap();
-        second.append(&[token("c", 50)]).unwrap();
-        drop((first, second));
-        assert_eq!(opened(&path, 0).1, [token("a", 50), token("b", 50), token("c", 50)]);
+        drop(first);
+        assert_eq!(opened(&path, 0).1, [token("a", 50), token("b", 50)]);
+    }
+
+    #[test]
+    fn of_many_that_open_it_at_once_one_gets_it() {
+        let directory = Directory::new("many");
+        let path = directory.file();
+        for _ in 0..20 {
+            let opened: Vec<_> = std::thread::scope(|scope| {
+                let open = || Journal::open(&path, 0, |_| {}).ok();
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(opened.len(), 1);
+        }
     }
 }

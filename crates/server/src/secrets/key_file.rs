@@ -1,7 +1,7 @@
 //! Secrets of a server that was given none: made at the first start, kept for the later ones.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Secret;
+use crate::private_file;
 
 /// More than any secret; a larger file is something else.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -149,9 +150,7 @@ fn generate(kind: KeyKind) -> Result<String, Reason> {
 
 /// Writes the file whole or not at all; false if another one was there first.
 fn create(path: &Path, key: &str) -> io::Result<bool> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        private_directory(directory)?;
-    }
+    private_file::make_directory_of(path)?;
     let mut draft = path.as_os_str().to_owned();
     // Not the process id: in containers that share a volume all have the same.
     let suffix = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -173,28 +172,8 @@ fn create(path: &Path, key: &str) -> io::Result<bool> {
     written
 }
 
-#[cfg(unix)]
-fn private_directory(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).create(path)
-}
-
-#[cfg(unix)]
 fn write_private(path: &Path, key: &str) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(format!("{key}\n").as_bytes())?;
-    file.sync_all()
-}
-
-#[cfg(not(unix))]
-fn write_private(path: &Path, key: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = private_file::options().write(true).create_new(true).open(path)?;
     file.write_all(format!("{key}\n").as_bytes())?;
     file.sync_all()
 }

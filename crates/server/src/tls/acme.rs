@@ -1,9 +1,7 @@
 //! Certificates from a certificate authority that speaks ACME (RFC 8555), by the challenge that is answered within
 //! TLS itself (RFC 8737): no other port, and nothing to serve.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +13,8 @@ use rustls_acme::caches::DirCache;
 use rustls_acme::{AcmeConfig, AcmeState, EventOk};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+
+use crate::private_file;
 
 /// The protocol that a challenge speaks, in ALPN.
 pub(super) const PROTOCOL: &[u8] = b"acme-tls/1";
@@ -41,8 +41,8 @@ impl Orders {
     pub(super) fn new(options: &AcmeOptions, provider: Arc<CryptoProvider>) -> Result<Self, String> {
         let folder = options.folder.display();
         // Keys are kept there.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&options.folder);
-        made.map_err(|error| format!("certificates cannot be kept in {folder} ({error}); see data_dir"))?;
+        private_file::make_directory(&options.folder)
+            .map_err(|error| format!("certificates cannot be kept in {folder} ({error}); see data_dir"))?;
         let config = match &options.ca_file {
             None => AcmeConfig::new_with_provider(&options.domains, provider),
             Some(path) => {

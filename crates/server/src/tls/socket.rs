@@ -59,6 +59,11 @@ impl TlsSocket {
 }
 
 impl Farewell {
+    /// Holds the connection over the end of HTTP on it, for who takes it over.
+    pub(crate) fn hold(&self) -> Option<TlsSocket> {
+        Some(TlsSocket { shared: self.0.upgrade()? })
+    }
+
     /// As for connections without TLS: answers a request that began to come and did not end in time.
     pub(crate) fn too_late(&self) {
         let Some(shared) = self.0.upgrade() else { return };

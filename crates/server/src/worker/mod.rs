@@ -2,8 +2,10 @@
 //!
 //! - [`read`]: from a readable socket to commands
 //! - [`write`]: from an outbox to a socket
+//! - [`sessions`]: sessions whose connections come and go
 
 mod read;
+mod sessions;
 mod write;
 
 use std::collections::VecDeque;
@@ -22,6 +24,7 @@ use mio::{Events, Poll, Token};
 
 use crate::connection::{Arrival, Connection};
 use crate::inbox::{Inbox, Input};
+use crate::sessions::Passes;
 use crate::traffic::{SharedTraffic, Traffic};
 
 /// The token of the worker's waker; sockets have their session's key.
@@ -58,6 +61,10 @@ pub(crate) struct Worker {
     decode_limits: DecodeLimits,
     fanout_slice: usize,
     buffer: Vec<u8>,
+    /// What is framed for a socket, while it is written; empty in between.
+    staged: Vec<u8>,
+    passes: Arc<Passes>,
+    resume_ms: u32,
     /// Sockets that may have something to read.
     to_read: Vec<SessionKey>,
     /// Connections whose session takes no commands at the moment.
@@ -79,6 +86,9 @@ pub(crate) struct Parts {
     pub(crate) decode_limits: DecodeLimits,
     pub(crate) fanout_slice: usize,
     pub(crate) traffic: Arc<SharedTraffic>,
+    pub(crate) passes: Arc<Passes>,
+    /// For how long a session without a connection waits.
+    pub(crate) resume_ms: u32,
 }
 
 impl Worker {
@@ -97,6 +107,9 @@ impl Worker {
             decode_limits: parts.decode_limits,
             fanout_slice: parts.fanout_slice,
             buffer: vec![0; READ_BYTES],
+            staged: Vec::new(),
+            passes: parts.passes,
+            resume_ms: parts.resume_ms,
             to_read: Vec::new(),
             paused: Vec::new(),
             started: Instant::now(),
@@ -174,7 +187,7 @@ impl Worker {
                 self.mark_to_read(key);
             }
             if event.is_writable() {
-                if self.shard.outbox(key).is_some_and(|outbox| !outbox.is_empty()) {
+                if self.has_to_write(key) {
                     self.flush(key);
                 } else {
                     self.flush_stream(key);
@@ -184,6 +197,7 @@ impl Worker {
         self.read_all();
         // After the reads: a sign of life that lay in the socket counts before its deadline is judged.
         self.shard.tick();
+        self.keep_alive();
         self.take_inputs();
         self.resume_paused();
         self.shard.fan_out();
@@ -208,6 +222,7 @@ impl Worker {
             match self.inputs.pop_front() {
                 Some(Input::Delivery(delivery)) => self.shard.deliver(delivery, unix_ms),
                 Some(Input::Arrival(arrival)) => self.arrive(*arrival),
+                Some(Input::Session(request)) => self.ask_session(*request),
                 Some(Input::Drain) => self.shard.drain(),
                 Some(Input::Stop) => self.stop = true,
                 None => {
@@ -219,7 +234,7 @@ impl Worker {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { mut stream, early, opening, seat } = arrival;
+        let Arrival { mut stream, early, opening, seat, beginning } = arrival;
         let key = self.shard.open(opening);
         let index = key.0 as usize;
         if let Err(error) = stream.register(self.poll.registry(), Token(index)) {
@@ -232,12 +247,24 @@ impl Worker {
             self.connections.resize_with(index + 1, || None);
         }
         let has_early = !early.is_empty();
-        self.connections[index] = Some(Connection::new(stream, early, seat));
+        self.connections[index] = Some(Connection::new(stream, early, seat, None));
         if has_early {
             self.paused.push(key);
         }
         // Frames may have come between the handshake and the registration, and an edge is told only once.
         self.mark_to_read(key);
+        if let Some(beginning) = beginning {
+            self.begin(key, *beginning);
+        }
+    }
+
+    fn has_to_write(&self, key: SessionKey) -> bool {
+        let framed = match self.connections.get(key.0 as usize) {
+            Some(Some(connection)) => connection.framed.as_ref(),
+            _ => None,
+        };
+        framed.is_some_and(|framed| !framed.tail.is_empty())
+            || self.shard.outbox(key).is_some_and(|outbox| !outbox.is_empty())
     }
 
     fn mark_to_read(&mut self, key: SessionKey) {

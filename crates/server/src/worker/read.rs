@@ -1,10 +1,13 @@
 //! From a readable socket to commands.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use fanfare_core::session::{Ending, Phase, SessionKey};
-use fanfare_protocol::{CloseCode, Incoming};
-use fanfare_wire::Message;
+use fanfare_core::shard::Shard;
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{CloseCode, Dialect, Incoming};
+use fanfare_wire::{Message, encode_close};
 
 use super::Worker;
 
@@ -15,6 +18,10 @@ const READS_PER_TURN: usize = 4;
 /// understood too, which takes some milliseconds for so many, and there are others to be written to.
 const BYTES_READ_AGAIN_MAX: u64 = 256 * 1024;
 const BYTES_READ_MAX: u64 = 1024 * 1024;
+
+/// What is still read of a peer that has been told that this is the end: it may have written it before it knew.
+/// Who writes on is not listened to until the time for the farewell is over.
+const BYTES_READ_AT_END_MAX: u32 = 256 * 1024;
 
 /// How long sockets may be left unread because some shard is behind.
 const UNREAD_MS_MAX: u64 = 100;
@@ -55,15 +62,25 @@ impl Worker {
                 // It is paused; it is read again when it is resumed.
                 return;
             }
+            // Where the kernel has heard of its end, what it wrote has one too.
+            if connection.read_at_end > BYTES_READ_AT_END_MAX && !connection.ending {
+                return;
+            }
             match connection.stream.read(&mut self.buffer) {
                 // A peer may shut its side and still read: what it asked before is answered first.
+                Ok(0) if connection.framed.is_some() => return self.hung_up(key),
                 Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
+                    if connection.broken || self.shard.phase(key) != Phase::Open {
+                        connection.read_at_end = connection.read_at_end.saturating_add(bytes as u32);
+                    }
                     let has_more = connection.stream.has_more(bytes, self.buffer.len());
-                    let mut buffer = std::mem::take(&mut self.buffer);
-                    self.take_bytes(key, &mut buffer[..bytes]);
-                    self.buffer = buffer;
+                    if connection.takes_frames() {
+                        let mut buffer = std::mem::take(&mut self.buffer);
+                        self.take_bytes(key, &mut buffer[..bytes]);
+                        self.buffer = buffer;
+                    }
                     // Of what comes later an event tells. Only the end of the stream may have come with this one.
                     if !has_more && !self.is_ending(key) {
                         return;
@@ -75,7 +92,7 @@ impl Worker {
                         return;
                     }
                 }
-                Err(_) => return self.drop_connection(key),
+                Err(_) => return self.lose(key),
             }
         }
         self.mark_to_read(key);
@@ -87,8 +104,6 @@ impl Worker {
 
     /// Decodes and carries out what came; keeps what the session cannot take yet.
     fn take_bytes(&mut self, key: SessionKey, bytes: &mut [u8]) {
-        let Some(session) = self.shard.session(key) else { return };
-        let lane = session.opening().lane;
         let mut rest = bytes;
         while !rest.is_empty() {
             let ready = self.is_ready(key);
@@ -120,15 +135,16 @@ impl Worker {
                     None
                 }
                 Some(Message::Close(frame)) => {
-                    self.shard.end(key, Ending::Closed(frame.map(|frame| frame.code)));
                     connection.broken = true;
+                    let code = frame.map(|frame| frame.code);
+                    self.shard.end(key, Ending::Closed(code));
+                    self.answer_close(key, code);
                     None
                 }
                 Some(Message::Pong(_)) | None => None,
             };
             if let Some(incoming) = incoming {
-                let dialect = &self.dialects[usize::from(lane.0)];
-                self.shard.command(key, dialect.decode(incoming, &self.decode_limits));
+                understand(&mut self.shard, &self.dialects, &self.decode_limits, key, incoming);
             }
             rest = &mut rest[consumed..];
         }
@@ -137,9 +153,29 @@ impl Worker {
         self.shard.heard(key, connection.decoder.mid_message());
     }
 
+    /// Nothing more comes from the peer of a connection that frames what it writes.
+    fn hung_up(&mut self, key: SessionKey) {
+        match self.shard.session(key).is_some_and(|session| session.is_resumable()) {
+            true => self.lose(key),
+            false => self.shard.end(key, Ending::HungUp),
+        }
+    }
+
+    /// Answers the close frame of a connection whose session goes on without it, where the engine does not.
+    fn answer_close(&mut self, key: SessionKey, code: Option<u16>) {
+        let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+        if connection.framed.is_some() && !self.shard.is_attached(key) {
+            let mut frame = Vec::new();
+            encode_close(&mut frame, code.unwrap_or(CloseCode::Normal.number()), "");
+            // A peer that has closed and reads nothing needs no answer.
+            let _ = connection.stream.write(&mut [std::io::IoSlice::new(&frame)]);
+            self.lose(key);
+        }
+    }
+
     /// Whether the next message may be looked at: not while too many answers are awaited or unwritten. A
     /// client that asks without reading so feels it in its own socket.
-    fn is_ready(&mut self, key: SessionKey) -> bool {
+    pub(super) fn is_ready(&mut self, key: SessionKey) -> bool {
         if self.shard.phase(key) != Phase::Open {
             return true;
         }
@@ -160,9 +196,27 @@ impl Worker {
                 self.paused.push(key);
                 continue;
             }
+            if connection.framed.as_ref().is_some_and(|framed| !framed.posted.is_empty()) {
+                self.take_posted(key);
+                continue;
+            }
             let mut unread = std::mem::take(&mut connection.unread);
             self.take_bytes(key, &mut unread);
             self.mark_to_read(key);
         }
     }
+}
+
+/// Carries out one message.
+pub(super) fn understand(
+    shard: &mut Shard,
+    dialects: &[Arc<dyn Dialect>],
+    limits: &DecodeLimits,
+    key: SessionKey,
+    incoming: Incoming<'_>,
+) {
+    // What comes behind our own farewell is nobody's business any more.
+    let Some(session) = shard.session(key).filter(|_| shard.phase(key) == Phase::Open) else { return };
+    let dialect = &dialects[usize::from(session.opening().lane.0)];
+    shard.command(key, dialect.decode(incoming, limits));
 }

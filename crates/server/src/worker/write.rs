@@ -24,6 +24,9 @@ impl Worker {
     /// Writes one outbox until it is empty or the socket takes no more.
     pub(super) fn flush(&mut self, key: SessionKey) {
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
+        if connection.framed.is_some() {
+            return self.flush_framed(key);
+        }
         let phase = self.shard.phase(key);
         if phase != Phase::Open && !connection.made_room {
             connection.made_room = true;
@@ -64,14 +67,15 @@ impl Worker {
     pub(super) fn flush_stream(&mut self, key: SessionKey) {
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         match connection.stream.flush() {
+            Ok(()) if connection.framed.is_some() => self.flush_framed(key),
             Ok(()) if self.shard.phase(key) == Phase::Closing => self.shut_when_said(key),
-            Err(error) if error.kind() != ErrorKind::WouldBlock => self.drop_connection(key),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => self.lose(key),
             _ => {}
         }
     }
 
     /// Once the last words are written to a peer that broke the protocol, nothing more is to come from us.
-    fn shut_when_said(&mut self, key: SessionKey) {
+    pub(super) fn shut_when_said(&mut self, key: SessionKey) {
         let said = self.shard.outbox(key).is_none_or(|outbox| outbox.is_empty());
         if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize)
             && said

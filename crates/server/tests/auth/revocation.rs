@@ -1,7 +1,9 @@
 //! Tokens that were taken back: connections that came with them end, and they open none, also after a restart.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fanfare_protocol::UserId;
@@ -10,6 +12,7 @@ use fanfare_server::revocations::{RevocationSettings, Revoked};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::PATIENCE;
 use super::process::Process;
 use super::support::{Client, Road, Server, attempt, builder, now, signed, token};
 
@@ -142,6 +145,23 @@ impl Home {
         Process::start(&[("FANFARE_DATA_DIR", data), ("FANFARE_AUTH_MODE", "required")], 256).await
     }
 
+    /// What a server says that does not start.
+    async fn refusal(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).env("FANFARE_DATA_DIR", &self.0);
+        let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let errors = server.stderr.take().unwrap();
+        let reading = tokio::task::spawn_blocking(move || io::read_to_string(errors));
+        let said = tokio::time::timeout(PATIENCE, reading).await;
+        if said.is_err() {
+            let _ = server.kill();
+        }
+        let status = server.wait().unwrap();
+        let said = said.expect("the server ends").unwrap().unwrap();
+        assert!(!status.success(), "{said}");
+        said
+    }
+
     fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap().trim().to_owned()
     }
@@ -194,14 +214,17 @@ async fn a_server_that_was_killed_remembers_what_it_had_acknowledged() {
     assert!(attempt(server.address, Road::Header, &newer).await.is_ok());
     drop(server);
     fs::write(home.0.join("revocations.jsonl"), "{\"token\":1}\n{}\n").unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fanfare"))
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env("FANFARE_DATA_DIR", &home.0)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && said.contains("line 1 of") && said.contains("revocations.jsonl"),
-        "{said}"
-    );
+    let said = home.refusal().await;
+    assert!(said.contains("line 1 of") && said.contains("revocations.jsonl"), "{said}");
+}
+
+/// Neither would hear what the other takes back.
+#[tokio::test]
+async fn a_second_server_does_not_start_on_the_data_of_one_that_runs() {
+    let home = Home::new("held");
+    let server = home.start().await;
+    let said = home.refusal().await;
+    assert!(said.contains("another server that runs") && said.contains("revocations.jsonl"), "{said}");
+    drop(server);
+    drop(home.start().await);
 }

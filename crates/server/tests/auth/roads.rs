@@ -6,7 +6,7 @@ use fanfare_server::config::AuthMode;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::support::{COOKIE, Handshake, Refusal, Road, Server, builder, now, signed, token};
+use super::support::{COOKIE, Handshake, Refusal, Road, SECRET, Server, builder, now, signed, token};
 
 #[tokio::test]
 async fn a_token_is_accepted_by_every_road_and_never_given_back() {
@@ -95,6 +95,22 @@ async fn a_token_larger_than_any_is_refused() {
         let Err(refusal) = server.attempt(road, &"x".repeat(bytes)).await else { panic!("{road:?}") };
         assert_eq!(refusal.code, "authentication_failed", "{road:?}");
         assert!(refusal.text.len() < 200, "{refusal:?}");
+    }
+}
+
+/// What a request may bring had a bound of its own: who set a larger one for the verifier met the other.
+#[tokio::test]
+async fn where_larger_tokens_are_taken_they_are_taken_by_every_road() {
+    let issuer = IssuerSettings::new("main", KeySettings::Secret(SECRET.to_vec()));
+    let rules = TokenRules { bytes_max: 20_000, ..TokenRules::default() };
+    let verifier = Verifier::new(vec![issuer], rules).unwrap();
+    let builder = builder(AuthMode::Required).authentication(AuthMode::Required, verifier);
+    let server = Server::start_with(builder).await;
+    let token = token(json!({"sub": "ann", "padding": "x".repeat(13_000)}));
+    assert!(token.len() > 17_000);
+    for road in Road::ALL {
+        let mut client = server.attempt(road, &token).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        assert_eq!(client.user().await.as_deref(), Some("ann"), "{road:?}");
     }
 }
 

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use fanfare_core::limits::Deadlines;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
-use super::support::frames::{FIN, PING, PONG, ask, frame, text};
+use super::support::frames::{FIN, PING, PONG, RSV, ask, frame, text};
 use super::support::neighbour::Neighbour;
 use super::support::node::{TestNode, builder, patient};
 use super::support::raw::Raw;
-use super::support::{PATIENCE, alarm};
+use super::support::{PATIENCE, alarm, within};
+
+/// What the server may have read of a whole test in which one peer talks on after the end: its bound of 256 KiB, one
+/// read beyond it, and what was said before.
+const READ_BYTES_MAX: u64 = 384 * 1024;
 
 /// Sends all of the bytes while everything said is read, until it is all said.
 async fn flood(raw: Raw, bytes: Vec<u8>, all: impl Fn(&[String]) -> bool) -> Vec<String> {
@@ -108,5 +113,57 @@ async fn who_asks_and_never_reads_is_closed_within_its_time() {
     tokio::time::timeout(PATIENCE, writing).await.expect("the socket is closed").unwrap();
     drop(reader);
     alarm::assert_silent();
+    node.stop();
+}
+
+/// Writes on and on until the socket ends; how many bytes it took.
+async fn talk_on(writer: &mut (impl tokio::io::AsyncWrite + Unpin)) -> usize {
+    let bytes = text("[".repeat(1_000)).repeat(64);
+    let mut taken = 0;
+    loop {
+        // Cut anywhere: nobody is to look for messages in it.
+        match writer.write(&bytes).await {
+            Ok(more) => taken += more,
+            Err(_) => return taken,
+        }
+    }
+}
+
+/// A peer that had been told the end was read, and looked at, for as long as it went on: the nesting flood so cost most
+/// after its connections were over.
+#[tokio::test]
+async fn who_talks_on_after_the_end_is_soon_not_read_any_more_and_gone_in_its_time() {
+    for (last, farewell) in
+        [(text(r#"{"type":"disconnect"}"#), "CLOSE 1000"), (frame(FIN | RSV[0] | PING, ""), "CLOSE 1002")]
+    {
+        let node = TestNode::start(builder().deadlines(Deadlines { close_ms: 1_000, ..patient() })).await;
+        let mut neighbour = Neighbour::move_in(&node, "room").await.unwrap();
+        let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+        raw.send(&last).await.unwrap();
+        assert_eq!(raw.said().await.unwrap(), farewell);
+        let (_reader, mut writer) = raw.split();
+        let taken = within("the socket to end", talk_on(&mut writer)).await.unwrap();
+        assert!(taken as u64 > READ_BYTES_MAX, "{taken}");
+        node.until_connections(1).await;
+        let read = node.node.fanfare().metrics().await.unwrap().bytes_in;
+        assert!(read <= READ_BYTES_MAX, "{read} of {taken} bytes were read after {farewell}");
+        neighbour.unmoved(&node).await.unwrap();
+        node.stop();
+    }
+}
+
+/// Whose connection breaks while it is not read does not keep its place until the time for the farewell is over. An
+/// orderly end is not heard of as early: it waits behind what the kernel cannot take.
+#[tokio::test]
+async fn who_talks_on_after_the_end_and_breaks_off_is_gone_at_once() {
+    let node = TestNode::start(builder().deadlines(Deadlines { close_ms: 600_000, ..patient() })).await;
+    let mut neighbour = Neighbour::move_in(&node, "room").await.unwrap();
+    let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+    raw.send(&text(r#"{"type":"disconnect"}"#)).await.unwrap();
+    assert_eq!(raw.said().await.unwrap(), "CLOSE 1000");
+    raw.send(&text("[".repeat(1_000)).repeat(512)).await.unwrap();
+    raw.reset();
+    node.until_connections(1).await;
+    neighbour.unmoved(&node).await.unwrap();
     node.stop();
 }

@@ -17,7 +17,6 @@ use super::support::client::Client;
 use super::support::frames::{FIN, TEXT, ask, close, frame, text};
 use super::support::neighbour::Neighbour;
 use super::support::node::{builder, patient};
-use super::support::process::Process;
 use super::support::raw::{HEAD, Raw};
 use super::support::tls::{Certificates, TlsNode, Trust, make};
 use super::support::{alarm, within};
@@ -320,14 +319,7 @@ async fn keys_may_be_changed_on_the_way() {
 async fn everything_is_served_over_tls() {
     let made = make();
     let certificates = Certificates::new(&made);
-    let (cert, key) = (certificates.cert(), certificates.key());
-    let settings = [
-        ("FANFARE_TLS_LISTEN", "127.0.0.1:0"),
-        ("FANFARE_TLS_CERT_FILE", cert.to_str().unwrap()),
-        ("FANFARE_TLS_KEY_FILE", key.to_str().unwrap()),
-    ];
-    let mut server = Process::start(&settings, 1024).await;
-    let address = server.tls_address.unwrap();
+    let (mut server, address) = certificates.serve().await;
     let root = reqwest::Certificate::from_pem(made.cert.as_bytes()).unwrap();
     let http =
         reqwest::Client::builder().tls_certs_only([root]).resolve("localhost", address).build().unwrap();

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::support::client::Client;
 use super::support::node::builder;
-use super::support::process::Process;
 use super::support::tls::{Certificates, Made, TlsNode, Trust, make};
 use super::support::within;
 
@@ -87,13 +86,7 @@ async fn sighup_puts_a_new_pair_in_force_and_a_bad_one_changes_nothing() {
     let first = make();
     let certificates = Certificates::new(&first);
     let (cert, key) = (certificates.cert(), certificates.key());
-    let settings = [
-        ("FANFARE_TLS_LISTEN", "127.0.0.1:0"),
-        ("FANFARE_TLS_CERT_FILE", cert.to_str().unwrap()),
-        ("FANFARE_TLS_KEY_FILE", key.to_str().unwrap()),
-    ];
-    let mut server = Process::start(&settings, 1024).await;
-    let address = server.tls_address.unwrap();
+    let (mut server, address) = certificates.serve().await;
     let trust = Trust::in_one(&first.der);
     let mut old = Client::over(trust.connect(address).await.unwrap(), "/ws").await.unwrap();
     server.signal("HUP");

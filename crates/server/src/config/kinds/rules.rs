@@ -36,6 +36,21 @@ impl Who {
     fn words(&self) -> &'static [(&'static str, Access)] {
         if self.to_subscribe { &WORDS_FIRST } else { &WORDS }
     }
+
+    /// Refuses a text that is none of the words: most likely it is the name of a role.
+    fn no_word(&self, text: &str, given: &Given) -> Refusal {
+        let refusal = Refusal::new(format!("expected {}", self.describe()));
+        let like_a_role = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_a_word = WORDS.iter().any(|(word, _)| word.eq_ignore_ascii_case(text));
+        if text.is_empty() || is_a_word || !text.chars().all(like_a_role) {
+            return refusal;
+        }
+        match given {
+            // Its line is shown anyway.
+            Given::Text(_) => refusal.help(format!("a role stands in a list: [{}]", quoted(text))),
+            _ => refusal.help("a role stands in a list: \"roles:NAME\""),
+        }
+    }
 }
 
 const WORDS_FIRST: [(&str, Access); WORDS_TO_SUBSCRIBE] = {
@@ -66,7 +81,7 @@ impl Kind for Who {
                     return Ok(access.clone());
                 }
                 let listed = text.trim().strip_prefix("roles:");
-                let listed = listed.ok_or_else(|| Refusal::new(format!("expected {}", self.describe())))?;
+                let listed = listed.ok_or_else(|| self.no_word(text, given))?;
                 roles_of(listed.split(',').map(|role| role.trim().into()).collect())
             }
             other => Err(Refusal::wrong_type(&self.describe(), other)),
@@ -167,6 +182,21 @@ mod tests {
         assert!(Who { to_subscribe: true }.read(&Given::Text("members".to_owned())).is_err());
         assert!(kind.read(&Given::List(Vec::new())).is_err());
         assert!(kind.read(&Given::Text("Everyone".to_owned())).is_err());
+    }
+
+    /// `allow_publish = "admin"` was answered with the words there are, which are not what was meant.
+    #[test]
+    fn who_names_a_role_where_a_word_stands_is_shown_how() {
+        let helped = |to_subscribe: bool, given: Given| Who { to_subscribe }.read(&given).err().unwrap().help;
+        let text = |text: &str| Given::Text(text.to_owned());
+        let admin = Some("a role stands in a list: [\"admin\"]".to_owned());
+        assert_eq!((helped(false, text("admin")), helped(true, text("admin"))), (admin.clone(), admin));
+        let loose = Some("a role stands in a list: \"roles:NAME\"".to_owned());
+        assert_eq!(helped(false, Given::Loose("admin".to_owned())), loose);
+        for no_role in ["", "Everyone", "NOBODY", "a, b", "two words"] {
+            assert_eq!(helped(false, text(no_role)), None, "{no_role:?}");
+        }
+        assert_eq!(helped(true, text("members")), None, "a word, and not for this rule");
     }
 
     #[test]

@@ -59,6 +59,12 @@ pub(super) const TABLE: &[Setting] = &[
         "from the server's close frame to the client's"
     ),
     setting!(
+        "deadlines.resume",
+        deadlines.resume_ms,
+        Millis::<u32>::new(1_000, HOUR_MS),
+        "for how long a session without a connection waits for its client"
+    ),
+    setting!(
         "deadlines.drain",
         deadlines.drain_ms,
         Millis::<u32>::new(0, HOUR_MS),

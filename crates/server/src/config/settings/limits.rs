@@ -55,6 +55,12 @@ pub(super) const TABLE: &[Setting] = &[
         "bytes that may wait for one slow connection"
     ),
     setting!(
+        "limits.resume_bytes_max",
+        limits.resume_bytes_max,
+        Bytes::new(1024, 1024 * MIB),
+        "bytes that a session keeps of what it was given, for the next connection"
+    ),
+    setting!(
         "limits.replay_bytes_max",
         limits.replay_bytes_max,
         Bytes::new(1024, 1024 * MIB),

@@ -80,6 +80,22 @@ fn issuers_come_from_every_layer() {
     );
 }
 
+/// An issuer that publishes its keys signs for many services, and a token for any of them opened this one, silently.
+#[test]
+fn an_issuer_of_public_keys_without_an_audience_is_warned_of() {
+    let warned = |lines: &str| loaded(&main_issuer(lines), &[], &[]).warnings;
+    for keys in ["public_key_file = \"k.pem\"", "jwks_file = \"k.json\"", "jwks_url = \"https://a.example\""]
+    {
+        let warnings = warned(keys);
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with("issuers.main.audience is not set"),
+            "{warnings:?}"
+        );
+        assert!(warned(&format!("{keys}\naudience = \"chat\"")).is_empty());
+    }
+    assert!(warned("secret_file = \"s\"").is_empty());
+}
+
 #[test]
 fn what_an_issuer_lacks_or_has_too_much_of_is_pointed_at() {
     let file = format!(

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
@@ -12,6 +13,8 @@ use super::super::support::process::Process;
 use super::super::support::tls::{Certificates, TlsNode, Trust, make};
 use super::super::support::within;
 use super::connection::{Connection, handshake};
+
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// The same trust, of a client that speaks HTTP/2 as well.
 fn speaking_http2(trust: &Trust) -> Trust {
@@ -74,6 +77,34 @@ async fn a_subprotocol_is_chosen_and_a_dialect_is_spoken() {
     for absent in ["sec-websocket-accept", "connection", "upgrade", "content-length"] {
         assert!(!response.headers().contains_key(absent), "{absent}");
     }
+    node.stop();
+}
+
+/// A response without an end is a stream that stays, beside WebSockets and requests.
+#[tokio::test]
+async fn events_are_streamed_beside_a_websocket() {
+    let node = TestNode::start(builder()).await;
+    let mut connection = Connection::open(node.address).await;
+    let (response, _send) =
+        connection.send(Request::get("http://localhost/sse?channels=room"), true).await.unwrap();
+    let response = within("an answer", response).await.unwrap().unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &EVENTS));
+    let mut events = response.into_body();
+    let mut client = connection.client("/ws").await;
+    client.ask(&json!({"type": "subscribe", "channel": "room"}), "subscribed").await;
+    let mut heard = String::new();
+    for n in 1..=3 {
+        client.send(&json!({"type": "message", "channel": "room", "data": format!("number {n}")}));
+        client.expect("message").await;
+        while !heard.contains(&format!("number {n}")) {
+            let bytes = within("an event", events.data()).await.unwrap().unwrap().unwrap();
+            events.flow_control().release_capacity(bytes.len()).unwrap();
+            heard.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }
+    node.until_connections(2).await;
+    drop(events);
+    node.until_connections(1).await;
     node.stop();
 }
 

@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::Outcome;
 use super::client::Client;
 use super::node::TestNode;
+use super::process::Process;
 use super::raw::{HEAD, Raw};
 
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
@@ -78,6 +79,19 @@ impl Certificates {
 
     pub(crate) fn key(&self) -> PathBuf {
         self.folder.join("tls.key")
+    }
+
+    /// Starts the binary with them, and a plain listener beside; where it speaks TLS.
+    pub(crate) async fn serve(&self) -> (Process, SocketAddr) {
+        let (cert, key) = (self.cert(), self.key());
+        let settings = [
+            ("FANFARE_TLS_LISTEN", "127.0.0.1:0"),
+            ("FANFARE_TLS_CERT_FILE", cert.to_str().unwrap()),
+            ("FANFARE_TLS_KEY_FILE", key.to_str().unwrap()),
+        ];
+        let server = Process::start(&settings, 1024).await;
+        let address = server.tls_address.unwrap();
+        (server, address)
     }
 
     /// Renames another pair over this one.

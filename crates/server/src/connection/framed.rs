@@ -1,0 +1,273 @@
+//! A connection that frames what it writes itself, because that depends on how far it has come: every fallback
+//! transport, and a WebSocket that carries a resumable session.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fanfare_core::outbox::Chunk;
+use fanfare_protocol::{CloseCode, ErrorCode, Position};
+use fanfare_wire::{OpCode, encode_close, encode_frame, sse};
+use tokio::sync::oneshot;
+
+use super::lane::BareLane;
+use crate::sessions::Listened;
+
+/// What carries a session at the moment.
+pub(crate) enum Carrier {
+    /// Nothing: it waits for its client.
+    Nothing,
+    /// WebSocket frames.
+    Frames,
+    /// Server-sent events.
+    Events,
+    /// One message on each line.
+    Lines,
+    /// A request that waits for its answer.
+    Poll(oneshot::Sender<Result<Polled, ErrorCode>>),
+}
+
+/// What a poll is answered with.
+#[derive(Debug, Default)]
+pub(crate) struct Polled {
+    /// How many entries the client has had with these.
+    pub(crate) seen: u64,
+    /// The members of a JSON array, with commas in between.
+    pub(crate) messages: Vec<u8>,
+    /// How the session ended, if it did.
+    pub(crate) closed: Option<(u16, String)>,
+}
+
+/// How the client says how far it has come.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// It counts entries; before the number stands what it needs to find its session again, if its address does not
+    /// say so.
+    Counted { prefix: String },
+    /// It has no session, but a place in each of its channels.
+    Positions(Box<[Listened]>),
+}
+
+/// One batch of a client's messages: each a text or not.
+pub(crate) type Posted = VecDeque<(bool, Vec<u8>)>;
+
+/// What such a connection has beside its stream.
+pub(crate) struct Framed {
+    pub(crate) carrier: Carrier,
+    pub(crate) place: Place,
+    /// Whether its texts are not JSON.
+    pub(crate) opaque: bool,
+    /// Framed and not written yet. It belongs to the stream: the next one begins anew.
+    pub(crate) tail: Vec<u8>,
+    /// What was posted while the session took no commands.
+    pub(crate) posted: Posted,
+    /// The number of the last batch that was taken.
+    pub(crate) batch: u64,
+}
+
+impl Framed {
+    pub(crate) fn new(carrier: Carrier, place: Place, opaque: bool) -> Self {
+        Self { carrier, place, opaque, tail: Vec::new(), posted: VecDeque::new(), batch: 0 }
+    }
+
+    /// Appends an entry, the `number`th of its session, as the carrier has it.
+    pub(crate) fn frame(&mut self, entry: &Chunk, number: u64, out: &mut Vec<u8>) {
+        if let (Place::Positions(places), Some(tag)) = (&mut self.place, entry.tag())
+            && let Some((_, place)) = places.iter_mut().find(|(channel, _)| *channel == tag.channel)
+        {
+            *place = Some(tag.position);
+        }
+        let Some((kind, message)) = entry.as_slice().split_first() else { return };
+        match self.carrier {
+            Carrier::Frames => frame(*kind, message, out),
+            Carrier::Events => {
+                let id = self.place.id(number);
+                match closed(*kind, message) {
+                    Some(closed) => sse::encode_event(out, Some("close"), Some(&id), closed.as_bytes()),
+                    None => sse::encode_event(out, None, Some(&id), &self.quoted(*kind, message)),
+                }
+            }
+            Carrier::Lines => {
+                match closed(*kind, message) {
+                    Some(closed) => out.extend_from_slice(format!("{{\"closed\":{closed}}}").as_bytes()),
+                    // Line ends stand only between the parts of a JSON text, where blanks do as well.
+                    None => out.extend(self.quoted(*kind, message).iter().map(|byte| match byte {
+                        b'\n' | b'\r' => b' ',
+                        byte => *byte,
+                    })),
+                }
+                out.push(b'\n');
+            }
+            Carrier::Poll(_) | Carrier::Nothing => {}
+        }
+    }
+
+    /// Appends an entry to what a poll is answered with.
+    pub(crate) fn poll(&self, entry: &Chunk, number: u64, polled: &mut Polled) {
+        polled.seen = number;
+        let Some((kind, message)) = entry.as_slice().split_first() else { return };
+        if *kind == BareLane::CLOSE {
+            polled.closed = end(message);
+            return;
+        }
+        if !polled.messages.is_empty() {
+            polled.messages.push(b',');
+        }
+        polled.messages.extend_from_slice(&self.quoted(*kind, message));
+    }
+
+    /// A message as JSON: as it is, as a string, or for bytes `{"binary":"base64"}`.
+    fn quoted<'a>(&self, kind: u8, message: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
+        if kind == BareLane::BINARY {
+            return format!("{{\"binary\":\"{}\"}}", STANDARD.encode(message)).into_bytes().into();
+        }
+        match self.opaque {
+            true => serde_json::Value::from(String::from_utf8_lossy(message)).to_string().into_bytes().into(),
+            false => message.into(),
+        }
+    }
+
+    /// The transport's sign of life.
+    pub(crate) fn heartbeat(&self, out: &mut Vec<u8>) {
+        match self.carrier {
+            Carrier::Frames => encode_frame(out, OpCode::Ping, b""),
+            Carrier::Events => out.extend_from_slice(sse::HEARTBEAT),
+            Carrier::Lines => out.push(b'\n'),
+            Carrier::Poll(_) | Carrier::Nothing => {}
+        }
+    }
+
+    /// The last words to a connection that another one has taken the session from.
+    pub(crate) fn replaced(&self, out: &mut Vec<u8>) {
+        let mut close = vec![BareLane::CLOSE];
+        let code = CloseCode::Replaced;
+        close.extend_from_slice(&code.number().to_be_bytes());
+        close.extend_from_slice(code.text().as_bytes());
+        match self.carrier {
+            Carrier::Frames => encode_close(out, code.number(), code.text()),
+            Carrier::Events => {
+                let closed = closed(BareLane::CLOSE, &close[1..]).unwrap_or_default();
+                sse::encode_event(out, Some("close"), None, closed.as_bytes());
+            }
+            Carrier::Lines => {
+                let closed = closed(BareLane::CLOSE, &close[1..]).unwrap_or_default();
+                out.extend_from_slice(format!("{{\"closed\":{closed}}}\n").as_bytes());
+            }
+            Carrier::Poll(_) | Carrier::Nothing => {}
+        }
+    }
+}
+
+impl Place {
+    fn id(&self, number: u64) -> String {
+        match self {
+            Self::Counted { prefix } => format!("{prefix}{number}"),
+            Self::Positions(places) => positions_to_text(places.iter().map(|(_, place)| *place)),
+        }
+    }
+}
+
+/// Places in channels, in the order in which the client named them: `EPOCH.OFFSET`, empty where none is known.
+pub(crate) fn positions_to_text(places: impl Iterator<Item = Option<Position>>) -> String {
+    let mut text = String::new();
+    for (index, place) in places.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        if let Some(Position { epoch, offset }) = place {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{epoch}.{offset}");
+        }
+    }
+    text
+}
+
+/// The places in such a text; none if it is not one.
+pub(crate) fn positions_from_text(text: &str) -> Option<Vec<Option<Position>>> {
+    let place = |place: &str| {
+        if place.is_empty() {
+            return Some(None);
+        }
+        let (epoch, offset) = place.split_once('.')?;
+        Some(Some(Position { epoch: epoch.parse().ok()?, offset: offset.parse().ok()? }))
+    };
+    text.split(',').map(place).collect()
+}
+
+fn frame(kind: u8, message: &[u8], out: &mut Vec<u8>) {
+    match kind {
+        BareLane::TEXT => encode_frame(out, OpCode::Text, message),
+        BareLane::BINARY => encode_frame(out, OpCode::Binary, message),
+        _ => {
+            if let Some((number, reason)) = end(message) {
+                encode_close(out, number, &reason);
+            }
+        }
+    }
+}
+
+/// The end of a session as JSON, if the entry is that.
+fn closed(kind: u8, message: &[u8]) -> Option<String> {
+    if kind != BareLane::CLOSE {
+        return None;
+    }
+    let (code, reason) = end(message)?;
+    Some(serde_json::json!({ "code": code, "reason": reason }).to_string())
+}
+
+fn end(message: &[u8]) -> Option<(u16, String)> {
+    let (number, reason) = message.split_first_chunk::<2>()?;
+    Some((u16::from_be_bytes(*number), String::from_utf8_lossy(reason).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use fanfare_protocol::Epoch;
+
+    use super::*;
+
+    fn framed(carrier: Carrier, opaque: bool, entries: &[&[u8]]) -> String {
+        let place = Place::Counted { prefix: "s/".to_owned() };
+        let mut framed = Framed::new(carrier, place, opaque);
+        let mut out = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            framed.frame(&Chunk::whole((*entry).into()), index as u64 + 1, &mut out);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    const ENTRIES: [&[u8]; 3] = [b"T{\"a\":\n1}", b"B\x00\x01", b"X\x0f\xa1bye"];
+
+    #[test]
+    fn every_kind_of_entry_has_its_form_in_every_transport() {
+        assert_eq!(
+            framed(Carrier::Events, false, &ENTRIES),
+            "id: s/1\ndata: {\"a\":\ndata: 1}\n\nid: s/2\ndata: {\"binary\":\"AAE=\"}\n\n\
+             event: close\nid: s/3\ndata: {\"code\":4001,\"reason\":\"bye\"}\n\n"
+        );
+        assert_eq!(
+            framed(Carrier::Lines, false, &ENTRIES),
+            "{\"a\": 1}\n{\"binary\":\"AAE=\"}\n{\"closed\":{\"code\":4001,\"reason\":\"bye\"}}\n"
+        );
+        assert_eq!(framed(Carrier::Lines, true, &[b"Tno\njson"]), "\"no\\njson\"\n");
+        let polling = Framed::new(Carrier::Nothing, Place::Counted { prefix: String::new() }, false);
+        let mut polled = Polled::default();
+        for (index, entry) in ENTRIES.iter().enumerate() {
+            polling.poll(&Chunk::whole((*entry).into()), index as u64 + 1, &mut polled);
+        }
+        assert_eq!(polled.messages, b"{\"a\":\n1},{\"binary\":\"AAE=\"}");
+        assert_eq!((polled.seen, polled.closed), (3, Some((4001, "bye".to_owned()))));
+    }
+
+    #[test]
+    fn places_survive_their_text_form() {
+        let places = [Some(Position { epoch: Epoch(255), offset: 7 }), None];
+        let text = positions_to_text(places.into_iter());
+        assert_eq!(text, "ff.7,");
+        assert_eq!(positions_from_text(&text).unwrap(), places);
+        for odd in ["x", "ff.", ".7", "ff.7,x", "ff.7.8", "1"] {
+            assert!(positions_from_text(odd).is_none(), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The HTTP requests of clients: what begins and ends a session, what carries it down, and what carries it up.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use fanfare_core::session::Special;
+use fanfare_protocol::ErrorCode;
+use fanfare_protocol::command::SubscribeOptions;
+use fanfare_wire::sse;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode, request};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::sync::oneshot;
+
+use super::handover::Handover;
+use super::request::{Listened, Query, Resumption};
+use crate::connection::framed::{Carrier, Framed, Place, Polled, Posted};
+use crate::connection::stream::Stream;
+use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
+use crate::dialects::Framing;
+use crate::handshake::{Admitted, Door, Refusal, refused};
+use crate::network::cors;
+
+/// Some proxies and browsers show nothing of a response before this much of it has come.
+const PADDING_BYTES: usize = 2048;
+
+/// How long an EventSource waits before it comes back; its own choice would be some seconds.
+const RETRY_MS: u32 = 1000;
+
+/// The transports that are one response without an end.
+#[derive(Clone, Copy)]
+enum Streaming {
+    Events,
+    Lines,
+}
+
+impl Streaming {
+    fn carrier(self) -> Carrier {
+        match self {
+            Self::Events => Carrier::Events,
+            Self::Lines => Carrier::Lines,
+        }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Events => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
+        })
+    }
+
+    /// What comes before anything else.
+    fn begin(self, head: &mut Vec<u8>) {
+        match self {
+            Self::Events => {
+                sse::encode_padding(head, PADDING_BYTES);
+                sse::encode_retry(head, RETRY_MS);
+            }
+            Self::Lines => {
+                head.resize(head.len() + PADDING_BYTES, b' ');
+                head.push(b'\n');
+            }
+        }
+    }
+
+    /// A response that nothing on the way keeps or holds back, and that a worker writes.
+    fn response(self, place: impl FnOnce(Stream, Vec<u8>) + Send + 'static) -> Response {
+        let mut response = Handover::response(move |stream, mut head| {
+            self.begin(&mut head);
+            place(stream, head);
+        });
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, self.content_type());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+        // nginx and those that do as it does.
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        headers
+            .insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+/// `/session`, `/sse`, `/stream`, `/poll` and `/send`, for pages of the allowed origins.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> {
+    let network = door.network.clone();
+    let streaming = |streaming| move |State(door): State<Door>, request| stream(door, request, streaming);
+    let router = Router::new()
+        .route("/session", post(begin).delete(end))
+        .route("/sse", get(streaming(Streaming::Events)))
+        .route("/stream", get(streaming(Streaming::Lines)))
+        .route("/poll", get(poll))
+        .route("/send", post(send))
+        .method_not_allowed_fallback(async || refused(&ErrorCode::MethodNotAllowed.into()))
+        .with_state(door);
+    cors::layer(router, network, |denied| {
+        refused(&Refusal { code: denied.code(), text: denied.text().to_owned() })
+    })
+}
+
+/// Begins a session that nothing carries yet.
+async fn begin(State(door): State<Door>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let address = door.network.client(&head);
+    if let Err(response) = door.count(&head, address) {
+        return *response;
+    }
+    let admitted = match door.admit(&head, &[], None, address).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return door.refuse(&refusal, &head, address),
+    };
+    let (told, id) = oneshot::channel();
+    let begun = Begun { told: Some(told), ..Begun::default() };
+    begun.place(&door, admitted, address, Carrier::Nothing, Stream::Gone, Vec::new());
+    let Ok(id) = id.await else { return door.refuse(&ErrorCode::Unavailable.into(), &head, address) };
+    let told = serde_json::json!({
+        "session": door.passes.pass(id),
+        "resume_ms": door.settings.deadlines.resume_ms,
+    });
+    json(StatusCode::CREATED, told.to_string().into())
+}
+
+/// Ends a session that the client is done with.
+async fn end(State(door): State<Door>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let ended = async {
+        let Resumption { id, .. } = named(&door, &head)?;
+        let (reply, ended) = oneshot::channel();
+        door.inboxes.ask(SessionRequest { id, ask: Ask::End { reply } });
+        ended.await.map_err(|_| Refusal::from(ErrorCode::SessionLost))
+    };
+    match ended.await {
+        Ok(()) => json(StatusCode::OK, "{}".into()),
+        Err(refusal) => door.refuse(&refusal, &head, door.network.client(&head)),
+    }
+}
+
+/// What else a new connection begins with.
+#[derive(Default)]
+struct Begun {
+    tells_session: bool,
+    told: Option<oneshot::Sender<fanfare_protocol::ConnectionId>>,
+    /// Channels that it listens to without a session.
+    channels: Option<Vec<Listened>>,
+    history: u32,
+}
+
+impl Begun {
+    /// Gives a new connection to a worker. `head` is written before anything else.
+    fn place(
+        self,
+        door: &Door,
+        admitted: Admitted,
+        address: Option<IpAddr>,
+        carrier: Carrier,
+        stream: Stream,
+        head: Vec<u8>,
+    ) {
+        let Self { tells_session, told, channels, history } = self;
+        let lane = door.dialects.lane(admitted.spoken, Framing::Bare);
+        let opaque = door.dialects.of(lane).is_some_and(|named| named.dialect.habits().opaque);
+        let special = Box::new(Special { room: None, resumable: channels.is_none() });
+        let (opening, seat) = admitted.opening(lane, address, Some(special));
+        let wanted = channels.clone().unwrap_or_default().into_iter();
+        let wanted = wanted.map(|(channel, recover)| {
+            let history = if recover.is_none() { history } else { 0 };
+            (channel, SubscribeOptions { recover, history, ..SubscribeOptions::default() })
+        });
+        let place = match channels {
+            Some(channels) => Place::Positions(channels.into()),
+            None => Place::Counted { prefix: String::new() },
+        };
+        let mut framed = Framed::new(carrier, place, opaque);
+        framed.tail = head;
+        let beginning = Beginning { framed, tells_session, told, channels: wanted.collect() };
+        let beginning = Some(Box::new(beginning));
+        door.inboxes.place(Arrival { stream, early: Vec::new(), opening, seat, beginning });
+    }
+}
+
+/// A response without an end: of a session that goes on, of a new one, or of some channels.
+async fn stream(door: Door, request: Request, streaming: Streaming) -> Response {
+    let (head, _) = request.into_parts();
+    let address = door.network.client(&head);
+    if let Err(response) = door.count(&head, address) {
+        return *response;
+    }
+    match begin_stream(&door, &head, address, streaming).await {
+        Ok(response) => response,
+        Err(refusal) => door.refuse(&refusal, &head, address),
+    }
+}
+
+async fn begin_stream(
+    door: &Door,
+    head: &request::Parts,
+    address: Option<IpAddr>,
+    streaming: Streaming,
+) -> Result<Response, Refusal> {
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    if let Some(resumption) = resumable(door, head, &query).await? {
+        door.judge_page(head)?;
+        let inboxes = door.inboxes.clone();
+        let Resumption { id, seen, prefix } = resumption;
+        return Ok(streaming.response(move |stream, head| {
+            let (carrier, early) = (streaming.carrier(), Vec::new());
+            inboxes
+                .ask(SessionRequest { id, ask: Ask::Carry { seen, carrier, prefix, stream, early, head } });
+        }));
+    }
+    let channels = query.channels(&head.headers)?;
+    let history = query.history()?;
+    let admitted = door.admit(head, &[], None, address).await?;
+    if channels.is_some() && admitted.identified.must_authenticate {
+        // It has no way to say it later.
+        return Err(ErrorCode::AuthenticationRequired.into());
+    }
+    let begun = Begun { tells_session: channels.is_none(), told: None, channels, history };
+    let door = door.clone();
+    Ok(streaming.response(move |stream, head| {
+        begun.place(&door, admitted, address, streaming.carrier(), stream, head);
+    }))
+}
+
+/// The session to go on with, if there is one.
+async fn resumable(door: &Door, head: &request::Parts, query: &Query) -> Result<Option<Resumption>, Refusal> {
+    let found = match query.resumption(&head.headers, &door.passes) {
+        Ok(None) => return Ok(None),
+        Ok(Some(resumption)) => door.find(resumption).await.map(Some),
+        Err(refusal) => Err(refusal),
+    };
+    match found {
+        // Its address names no session: an EventSource that is refused once never comes back, so it gets another one.
+        Err(refusal) if refusal.code == ErrorCode::SessionLost && !query.names_session(&head.headers) => {
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
+/// The session that a request has to name.
+fn named(door: &Door, head: &request::Parts) -> Result<Resumption, Refusal> {
+    door.judge_page(head)?;
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let missing = || Refusal {
+        code: ErrorCode::MissingField,
+        text: "name the session: ?session=… or the header Fanfare-Session; POST /session begins one"
+            .to_owned(),
+    };
+    query.resumption(&head.headers, &door.passes)?.ok_or_else(missing)
+}
+
+/// Waits until there is something for the session, for as long as between two heartbeats.
+async fn poll(State(door): State<Door>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let polled = async {
+        let Resumption { id, seen, .. } = named(&door, &head)?;
+        let (reply, polled) = oneshot::channel();
+        door.inboxes.ask(SessionRequest { id, ask: Ask::Poll { seen, reply } });
+        let wait = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
+        match tokio::time::timeout(wait, polled).await {
+            Ok(Ok(Ok(polled))) => Ok(polled),
+            Ok(Ok(Err(code))) => {
+                let text = "another request carries the session now".to_owned();
+                Err(Refusal { code, text })
+            }
+            Ok(Err(_)) => Err(ErrorCode::SessionLost.into()),
+            Err(_) => Ok(Polled { seen, ..Polled::default() }),
+        }
+    };
+    match polled.await {
+        Ok(polled) => json(StatusCode::OK, answer(polled).into()),
+        Err(refusal) => door.refuse(&refusal, &head, door.network.client(&head)),
+    }
+}
+
+fn answer(polled: Polled) -> Vec<u8> {
+    let mut out = format!("{{\"seen\":{},\"messages\":[", polled.seen).into_bytes();
+    out.extend_from_slice(&polled.messages);
+    out.push(b']');
+    if let Some((code, reason)) = polled.closed {
+        let closed = serde_json::json!({ "code": code, "reason": reason });
+        out.extend_from_slice(format!(",\"closed\":{closed}").as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+/// Takes a client's messages. What they are answered with comes over whatever carries the session down.
+async fn send(State(door): State<Door>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let sent = async {
+        let Resumption { id, .. } = named(&door, &head)?;
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let (batch, seen) = (query.batch()?, query.seen()?);
+        let messages = messages(&door, &head, body).await?;
+        let count = messages.len();
+        let (reply, taken) = oneshot::channel();
+        door.inboxes.ask(SessionRequest { id, ask: Ask::Post { batch, seen, messages, reply } });
+        match taken.await {
+            Ok(Ok(is_new)) => Ok((is_new, count)),
+            Ok(Err(code)) => Err(code.into()),
+            Err(_) => Err(Refusal::from(ErrorCode::SessionLost)),
+        }
+    };
+    match sent.await {
+        Ok((true, count)) => json(StatusCode::ACCEPTED, format!("{{\"taken\":{count}}}").into()),
+        Ok((false, _)) => json(StatusCode::OK, "{\"taken\":0,\"duplicate\":true}".into()),
+        Err(refusal) => door.refuse(&refusal, &head, door.network.client(&head)),
+    }
+}
+
+/// The messages in a body: one on each line, or one.
+async fn messages(door: &Door, head: &request::Parts, body: Body) -> Result<Posted, Refusal> {
+    let bytes_max = door.settings.limits.message_bytes_max;
+    let deadline = Duration::from_millis(u64::from(door.settings.deadlines.unfinished_message_ms));
+    let body = tokio::time::timeout(deadline, Limited::new(body, bytes_max).collect()).await;
+    let body = match body {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            return Err(ErrorCode::MessageTooLarge.into());
+        }
+        Ok(Err(_)) => {
+            let text = "the body did not come whole".to_owned();
+            return Err(Refusal { code: ErrorCode::InvalidRequest, text });
+        }
+        Err(_) => return Err(ErrorCode::HandshakeTimeout.into()),
+    };
+    let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if essence == "application/octet-stream" {
+        return Ok(VecDeque::from([(false, body.into())]));
+    }
+    if std::str::from_utf8(&body).is_err() {
+        let text = "the body is not UTF-8: send bytes as application/octet-stream".to_owned();
+        return Err(Refusal { code: ErrorCode::InvalidMessage, text });
+    }
+    if essence != "application/x-ndjson" {
+        return Ok(VecDeque::from([(true, body.into())]));
+    }
+    let lines = body.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    Ok(lines.filter(|line| !line.is_empty()).map(|line| (true, line.to_vec())).collect())
+}
+
+fn json(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
