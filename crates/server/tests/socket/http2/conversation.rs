@@ -85,11 +85,17 @@ async fn a_subprotocol_is_chosen_and_a_dialect_is_spoken() {
 async fn events_are_streamed_beside_a_websocket() {
     let node = TestNode::start(builder()).await;
     let mut connection = Connection::open(node.address).await;
-    let (response, _send) =
+    let (response, send) =
         connection.send(Request::get("http://localhost/sse?channels=room"), true).await.unwrap();
     let response = within("an answer", response).await.unwrap().unwrap();
     assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &EVENTS));
     let mut events = response.into_body();
+    let subscribed = async {
+        while node.node.fanfare().metrics().await.unwrap().subscriptions == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the subscription", subscribed).await.unwrap();
     let mut client = connection.client("/ws").await;
     client.ask(&json!({"type": "subscribe", "channel": "room"}), "subscribed").await;
     let mut heard = String::new();
@@ -103,7 +109,7 @@ async fn events_are_streamed_beside_a_websocket() {
         }
     }
     node.until_connections(2).await;
-    drop(events);
+    drop((events, send));
     node.until_connections(1).await;
     node.stop();
 }
