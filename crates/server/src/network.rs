@@ -65,7 +65,9 @@ pub struct Network {
     handshakes: Rates,
     visits: Arc<Visits>,
     admission: Arc<Admission>,
+    /// Whether the node is going; listeners hear of it here.
     pub(crate) drain: Arc<Drain>,
+    /// Whether listeners speak HTTP/2.
     pub(crate) http2: bool,
 }
 
@@ -97,12 +99,7 @@ impl Denied {
 }
 
 impl Network {
-    pub(crate) fn new(
-        config: NetworkConfig,
-        limit_loopback: bool,
-        admission: Arc<Admission>,
-        drain: Arc<Drain>,
-    ) -> Self {
+    pub(crate) fn new(config: NetworkConfig, limit_loopback: bool, admission: Arc<Admission>) -> Self {
         Self {
             origins: Origins(config.origins),
             proxies: Proxies { trusted: config.trusted_proxies, source: config.client_address },
@@ -112,7 +109,7 @@ impl Network {
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),
             admission,
-            drain,
+            drain: Arc::default(),
             http2: config.http2,
         }
     }

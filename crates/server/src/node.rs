@@ -32,7 +32,6 @@ use crate::admission::Admission;
 use crate::app;
 use crate::config::NetworkConfig;
 use crate::dialects::{Dialects, NamedDialect};
-use crate::drain::Drain;
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::Door;
@@ -232,10 +231,7 @@ impl Builder {
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let admission = Admission::new(self.limits);
-        let drain = Arc::new(Drain::default());
-        let network =
-            Network::new(self.network, settings.limits.limit_loopback, admission.clone(), drain.clone());
-        let network = Arc::new(network);
+        let network = Arc::new(Network::new(self.network, settings.limits.limit_loopback, admission.clone()));
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
@@ -245,12 +241,12 @@ impl Builder {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
+            drain: network.drain.clone(),
             network,
             inboxes: inboxes.clone(),
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            drain,
             passes,
             settings: settings.clone(),
             close,
