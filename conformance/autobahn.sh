@@ -4,7 +4,7 @@
 #   conformance/autobahn.sh               groups 1 to 7 and 10 (247 cases), and one size of groups 12 and 13 (12)
 #   conformance/autobahn.sh --group 9     the cases about large messages (54)
 #   conformance/autobahn.sh --group 12    the cases about compression (90), and --group 13 about its parameters (126):
-#                                         216,000 messages, a quarter of an hour
+#                                         216,000 messages, some five minutes each
 #   conformance/autobahn.sh --tls         ... over TLS, with a certificate made for the occasion (needs stunnel4)
 #   conformance/autobahn.sh --update      ... and rewrite the results instead of comparing
 #   conformance/autobahn.sh --url URL     ... against a server that runs already
