@@ -1,4 +1,5 @@
-//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4).
+//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4), or an extended
+//! CONNECT in its place (RFC 8441).
 //!
 //! - [`credentials`]: the token in a request
 //! - [`identity`]: who it comes from
@@ -8,7 +9,6 @@ mod identity;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,14 +16,16 @@ use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
 use fanfare_core::session::{Opening, Special};
 use fanfare_core::shard::Settings;
-use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
+use fanfare_protocol::names::NameError;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use fanfare_wire::handshake as wire;
 use http::header::{
     CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Request, Response, StatusCode, Version, request};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 
@@ -34,8 +36,10 @@ use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
+use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
+use crate::listen::streams::Streams;
 use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
@@ -57,7 +61,7 @@ pub(crate) struct Door {
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) drain: Arc<Drain>,
     pub(crate) passes: Arc<Passes>,
     pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
@@ -100,9 +104,20 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// What the path names.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Named<'a> {
+    /// The dialect.
+    pub(crate) dialect: Option<&'a str>,
+    /// The room, decoded.
+    pub(crate) room: Option<&'a str>,
+}
+
 /// Who may connect, and how they speak.
 pub(crate) struct Admitted {
     pub(crate) spoken: Spoken,
+    /// The one room that it named, where its dialect knows but one.
+    room: Option<ChannelName>,
     subprotocol: Option<String>,
     pub(crate) identified: Identified,
     pub(crate) seat: Seat,
@@ -110,12 +125,9 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// What the engine is told of the connection.
-    pub(crate) fn opening(
-        self,
-        lane: Lane,
-        address: Option<IpAddr>,
-        special: Option<Box<Special>>,
-    ) -> (Opening, Seat) {
+    pub(crate) fn opening(self, lane: Lane, address: Option<IpAddr>, resumable: bool) -> (Opening, Seat) {
+        let special = Special { room: self.room, resumable };
+        let special = (special != Special::default()).then(|| Box::new(special));
         let Identified { identity, must_authenticate } = self.identified;
         let opening =
             Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
@@ -124,19 +136,20 @@ impl Admitted {
 }
 
 impl Door {
-    /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
+    /// Answers a request for a WebSocket.
+    pub(crate) async fn open(&self, mut request: Request<Body>, named: Named<'_>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let streams = request.extensions_mut().remove::<Streams>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
         if let Err(response) = self.count(&head, address) {
             return *response;
         }
-        let accepted = match self.check(&head) {
+        let accepted = match check(&head).map_err(refusal_of) {
             Ok(accepted) => accepted,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
-        let taker = match self.taker(&head, &accepted.subprotocols, dialect, address).await {
+        let taker = match self.taker(&head, &accepted.subprotocols, named, address).await {
             Ok(taker) => taker,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
@@ -144,14 +157,15 @@ impl Door {
             return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
         let close = self.close;
+        let stay = streams.as_ref().map(Streams::stay);
         let Taker { subprotocol, take } = taker;
         tokio::spawn(async move {
-            match upgraded::take(on_upgrade, close).await {
+            match upgraded::take(on_upgrade, close, stay).await {
                 Ok((stream, early)) => take(stream, early),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        switching(&accepted.accept_key, subprotocol.as_deref())
+        agreed_on(accepted.accept_key.as_deref(), subprotocol.as_deref())
     }
 
     /// Counts the request among those of its address; one too many is answered.
@@ -167,21 +181,12 @@ impl Door {
         })
     }
 
-    fn check(&self, head: &request::Parts) -> Result<wire::Accepted, Refusal> {
-        wire::check(wire::Request {
-            method: head.method.as_str(),
-            http11_or_newer: head.version >= http::Version::HTTP_11,
-            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
-        })
-        .map_err(refusal_of)
-    }
-
     /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.
     async fn taker(
         &self,
         head: &request::Parts,
         offered: &[String],
-        dialect: Option<&str>,
+        named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Taker, Refusal> {
         let inboxes = self.inboxes.clone();
@@ -199,14 +204,22 @@ impl Door {
             };
             return Ok(Taker { subprotocol, take: Box::new(take) });
         }
-        let admitted = self.admit(head, offered, dialect, address).await?;
+        let admitted = self.admit(head, offered, named, address).await?;
         let subprotocol = admitted.subprotocol.clone();
         let lane = self.dialects.lane(admitted.spoken, Framing::Frames);
-        let (opening, seat) = admitted.opening(lane, address, None);
+        let (opening, seat) = admitted.opening(lane, address, false);
         let take = move |stream, early| {
             inboxes.place(Arrival { stream, early, opening, seat, beginning: None });
         };
         Ok(Taker { subprotocol, take: Box::new(take) })
+    }
+
+    /// Answers a request whose path cannot be decoded.
+    pub(crate) fn refuse_path(&self, request: Request<Body>) -> Response<Body> {
+        let (head, _) = request.into_parts();
+        let text = "the path is not valid UTF-8 where it is percent-decoded".to_owned();
+        let address = self.network.client(&head);
+        self.refuse(&Refusal { code: ErrorCode::InvalidChannel, text }, &head, address)
     }
 
     /// Refuses, counts it and says so.
@@ -223,7 +236,11 @@ impl Door {
             request = loggable_target(&head.uri.to_string()),
             "a handshake was refused"
         );
-        refused(refusal)
+        let mut response = refused(refusal);
+        if refusal.code == ErrorCode::MethodNotAllowed && head.version >= Version::HTTP_2 {
+            response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("CONNECT"));
+        }
+        response
     }
 
     /// Whether the page that the request comes from may connect.
@@ -240,25 +257,48 @@ impl Door {
         &self,
         head: &request::Parts,
         offered: &[String],
-        dialect: Option<&str>,
+        named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
         self.judge_page(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        let named = dialect.or(query.dialect.as_deref());
-        let (spoken, subprotocol) = self.dialect(offered, named)?;
+        let dialect = named.dialect.or(query.dialect.as_deref());
+        let (spoken, subprotocol) = self.dialect(offered, dialect)?;
+        let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, offered)?.map(|found| found.token),
             user: query.user,
+            room: room.clone(),
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Admitted { spoken, subprotocol, identified, seat })
+        Ok(Admitted { spoken, room, subprotocol, identified, seat })
+    }
+
+    /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
+    /// in their messages, whatever stands there.
+    fn room(&self, spoken: Spoken, named: Option<&str>) -> Result<Option<ChannelName>, Refusal> {
+        if !self.dialects.habits(spoken).one_room {
+            return Ok(None);
+        }
+        let Some(name) = named else {
+            let dialect = self.dialects.name(spoken);
+            let text = format!(
+                "a connection in the dialect \"{dialect}\" is in one room: name it with \"?room=ROOM\", or with \
+                \"/ws/{dialect}/ROOM\""
+            );
+            return Err(Refusal { code: ErrorCode::MissingField, text });
+        };
+        let invalid = |error: NameError| Refusal {
+            code: ErrorCode::InvalidChannel,
+            text: format!("\"room\" is not a valid name: {error}"),
+        };
+        ChannelName::new(name).map(Some).map_err(invalid)
     }
 
     /// Asks the worker of a session whether it can be gone on with.
@@ -313,6 +353,7 @@ impl Door {
 struct Query {
     user: Option<String>,
     dialect: Option<String>,
+    room: Option<String>,
     tokens: Vec<String>,
 }
 
@@ -323,6 +364,7 @@ impl Query {
             match &*name {
                 "user" => parsed.user = Some(value.into_owned()),
                 "dialect" => parsed.dialect = Some(value.into_owned()),
+                "room" => parsed.room = Some(value.into_owned()),
                 "token" => parsed.tokens.push(value.into_owned()),
                 _ => {}
             }
@@ -331,33 +373,50 @@ impl Query {
     }
 }
 
+fn check(head: &request::Parts) -> Result<wire::Accepted, wire::Refusal> {
+    let method = head.method.as_str();
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    if head.version < Version::HTTP_2 {
+        let http11_or_newer = head.version >= Version::HTTP_11;
+        return wire::check(wire::Request { method, http11_or_newer, headers });
+    }
+    wire::check_connect(wire::ExtendedConnect {
+        method,
+        protocol: head.extensions.get::<Protocol>().map(Protocol::as_str),
+        authority: head.uri.authority().map(http::uri::Authority::as_str),
+        headers,
+    })
+}
+
 fn refusal_of(refusal: wire::Refusal) -> Refusal {
     let code = match refusal.status() {
         405 => ErrorCode::MethodNotAllowed,
         426 if refusal.code() == "unsupported_version" => ErrorCode::UnsupportedVersion,
         426 => ErrorCode::UpgradeRequired,
+        501 => ErrorCode::UnsupportedProtocol,
         _ => ErrorCode::BadHandshake,
     };
     Refusal { code, text: refusal.text().to_owned() }
 }
 
-fn switching(accept_key: &str, subprotocol: Option<&str>) -> Response<Body> {
+/// With a key, the connection becomes a WebSocket; without one, the stream that the CONNECT came by.
+fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(key) = HeaderValue::from_str(accept_key) {
+    if let Some(Ok(key)) = accept_key.map(HeaderValue::from_str) {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
     }
     if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }
 
 /// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
-/// as another request.
+/// as another request. In HTTP/2, where they would come by a stream of their own, the listener takes `Connection` off.
 pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
     let body = serde_json::json!({
         "error": { "code": refusal.code.as_str(), "message": refusal.text },

@@ -8,13 +8,13 @@ mod surroundings;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
@@ -35,7 +35,7 @@ use crate::config::NetworkConfig;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
-use crate::handshake::Door;
+use crate::handshake::{Door, Named};
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
 use crate::sessions::{self, Passes};
@@ -242,12 +242,12 @@ impl Builder {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
+            drain: network.drain.clone(),
             network,
             inboxes: inboxes.clone(),
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            draining: Arc::new(AtomicBool::new(false)),
             passes,
             settings: settings.clone(),
             close,
@@ -290,29 +290,39 @@ impl Node {
     /// A route for WebSockets in an axum application, in the default dialect unless the client names one.
     pub fn websocket<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let door = self.door.clone();
-        any(move |request: Request<Body>| async move { door.open(request, None).await })
+        any(move |request: Request<Body>| async move { door.open(request, Named::default()).await })
     }
 
-    /// `/ws`, `/ws/NAME` for each dialect, and what clients without a WebSocket use: `/session`, `/sse`, `/stream`, `/poll`
-    /// and `/send`.
+    /// `/ws`, `/ws/NAME` for each dialect, `/ws/NAME/ROOM` for those that know but one room, and what clients without a
+    /// WebSocket use: `/session`, `/sse`, `/stream`, `/poll` and `/send`.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let door = self.door.clone();
         let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
-            door.open(request, Some(&dialect)).await
+            door.open(request, Named { dialect: Some(&dialect), room: None }).await
         });
-        let router = Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named);
+        let door = self.door.clone();
+        let in_room = any(move |path: Result<Path<(String, String)>, PathRejection>, request| async move {
+            match path {
+                Ok(Path((dialect, room))) => {
+                    door.open(request, Named { dialect: Some(&dialect), room: Some(&room) }).await
+                }
+                Err(_) => door.refuse_path(request),
+            }
+        });
+        let router = Router::new().route("/ws", self.websocket());
+        let router = router.route("/ws/{dialect}", named).route("/ws/{dialect}/{*room}", in_room);
         router.merge(sessions::endpoints::router(self.door.clone()))
     }
 
     /// False once the node is shutting down: for the load balancer.
     pub fn is_ready(&self) -> bool {
-        !self.door.draining.load(Ordering::Relaxed)
+        !self.door.drain.has_begun()
     }
 
     /// A function that tells the same, for whoever outlives the borrow.
     pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let draining = self.door.draining.clone();
-        move || !draining.load(Ordering::Relaxed)
+        let drain = self.door.drain.clone();
+        move || !drain.has_begun()
     }
 
     /// How many clients are connected.
@@ -323,7 +333,7 @@ impl Node {
     /// Sends all clients elsewhere, spread over the configured time, and returns when they have gone or have
     /// had their time. New ones are refused from the first moment.
     pub async fn drain(&self) {
-        self.door.draining.store(true, Ordering::Relaxed);
+        self.door.drain.begin();
         self.door.inboxes.to_all(|| Input::Drain);
         let deadlines = &self.settings.deadlines;
         let patience = Duration::from_millis(u64::from(deadlines.drain_ms) + u64::from(deadlines.close_ms));

@@ -231,5 +231,9 @@ pub(super) fn understand(
     // What comes behind our own farewell is nobody's business any more.
     let Some(session) = shard.session(key).filter(|_| shard.phase(key) == Phase::Open) else { return };
     let dialect = &dialects[usize::from(session.opening().lane.0)];
-    shard.command(key, dialect.decode(incoming, limits));
+    let command = match session.is_authenticated() {
+        true => dialect.decode(incoming, limits),
+        false => dialect.decode_first(incoming, limits),
+    };
+    shard.command(key, command);
 }
