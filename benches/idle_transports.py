@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Resident memory per idle connection with one subscription, for each transport.
 
-    benches/idle_transports.py [--connections 2000] [--server target/release/fanfare] [--only NAME] [--write]
+    benches/idle_transports.py [--connections 2000] [--server target/release/fanfare] [--only NAME] [--commit C] [--write]
 
 Each row has a server of its own. Ten connections share a channel; each has shown or been shown one sign of life before
 the server's size is read, except where a row says that it waits. With --write the numbers go to benches/results.
@@ -240,6 +240,7 @@ def main():
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--server", default="target/release/fanfare")
     parser.add_argument("--only")
+    parser.add_argument("--commit", default="HEAD", help="what the server was built from")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     rows = {}
@@ -248,7 +249,7 @@ def main():
             with tempfile.TemporaryDirectory() as home:
                 rows[name] = asyncio.run(measure(arguments.server, kind, arguments.connections, home))
             print(f"{name:32} {rows[name]['kib_per_connection']:8.3f} KiB", flush=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "rev-parse", arguments.commit], check=True, capture_output=True, text=True).stdout.strip()
     date = datetime.date.today().isoformat()
     result = {"date": date, "commit": commit, "machine": machine(), "connections": arguments.connections, "rows": rows}
     if arguments.write:

@@ -24,6 +24,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+#[path = "matrix/dialects.rs"]
+mod dialects;
 #[path = "matrix/transports.rs"]
 mod transports;
 
@@ -327,7 +329,7 @@ async fn it_is_the_same_over_every_transport() {
     for (who, identity) in IDENTITIES.iter().enumerate() {
         let token = token_of(identity);
         for down in Down::ALL {
-            let mut session = Session::begin(address, down, token.as_deref()).await;
+            let mut session = Session::begin(address, down, token.as_deref(), "native").await;
             for (namespace, (name, _)) in NAMESPACES.iter().enumerate() {
                 for local in LOCALS {
                     let channel = channel_of(name, local);
@@ -367,6 +369,40 @@ async fn it_is_the_same_over_every_transport() {
         }
     }
     assert!(cells >= 25_000, "{cells} cells");
+    assert!(wrong.is_empty(), "{} of {cells} cells differ from the model:\n{wrong:#?}", wrong.len());
+    println!("{cells} cells");
+    node.stop();
+}
+
+#[tokio::test]
+async fn it_is_the_same_in_every_dialect_that_names_channels() {
+    let (node, address) = server().await;
+    let (mut cells, mut wrong) = (0, BTreeMap::new());
+    for (who, identity) in IDENTITIES.iter().enumerate() {
+        let token = token_of(identity);
+        for words in &dialects::ALL {
+            let mut session = Session::begin(address, Down::Lines, token.as_deref(), words.dialect).await;
+            for (namespace, (name, _)) in NAMESPACES.iter().enumerate() {
+                for local in LOCALS {
+                    let channel = channel_of(name, local);
+                    let mut check = |operation: &'static str, member: bool, actual: bool| {
+                        cells += 1;
+                        if may(identity, namespace, local, operation, member) != actual {
+                            wrong.insert((who, words.dialect, channel.clone(), operation, member), actual);
+                        }
+                    };
+                    check("publish", false, words.may_publish(&mut session, &channel).await);
+                    let joined = words.may_join(&mut session, &channel).await;
+                    check("subscribe", false, joined);
+                    if joined {
+                        check("publish", true, words.may_publish(&mut session, &channel).await);
+                        words.leave(&mut session, &channel).await;
+                    }
+                }
+            }
+        }
+    }
+    assert!(cells >= 10_000, "{cells} cells");
     assert!(wrong.is_empty(), "{} of {cells} cells differ from the model:\n{wrong:#?}", wrong.len());
     println!("{cells} cells");
     node.stop();

@@ -23,7 +23,7 @@ pub(crate) struct Posted {
 
 impl Posted {
     pub(crate) fn new(kind: PostedKind, body: Bytes) -> Self {
-        let rest = if kind == PostedKind::Lines { next_line(body) } else { Some(body) };
+        let rest = if kind == PostedKind::Lines { next_line(&body) } else { Some(body) };
         Self { kind, rest }
     }
 
@@ -47,7 +47,7 @@ impl Posted {
         let mut message = self.rest.take()?;
         if self.kind == PostedKind::Lines {
             let end = message.iter().position(|byte| *byte == b'\n').unwrap_or(message.len());
-            self.rest = next_line(message.split_off(end));
+            self.rest = next_line(&message.split_off(end));
             message.truncate(without_return(&message).len());
         }
         Some((self.kind != PostedKind::Binary, message))
@@ -59,7 +59,7 @@ fn without_return(line: &[u8]) -> &[u8] {
 }
 
 /// What is left behind empty lines, if there is something.
-fn next_line(bytes: Bytes) -> Option<Bytes> {
+fn next_line(bytes: &Bytes) -> Option<Bytes> {
     let begin = bytes.iter().position(|byte| !matches!(byte, b'\n' | b'\r'))?;
     Some(bytes.slice(begin..))
 }

@@ -90,9 +90,10 @@ async fn message(line: &mut Line, kind: Down) -> Value {
 }
 
 impl Session {
-    pub(crate) async fn begin(address: SocketAddr, kind: Down, token: Option<&str>) -> Self {
+    pub(crate) async fn begin(address: SocketAddr, kind: Down, token: Option<&str>, dialect: &str) -> Self {
         let (mut up, mut down) = (line(address).await, line(address).await);
-        let told = exchange(&mut up, &request("POST /session", token, ""), 201).await;
+        let begin = format!("POST /session?dialect={dialect}");
+        let told = exchange(&mut up, &request(&begin, token, ""), 201).await;
         let pass = told["session"].as_str().unwrap().to_owned();
         let path = match kind {
             Down::Events => "/sse",
@@ -117,8 +118,7 @@ impl Session {
             }
             body += &format!("{message}\n");
         }
-        let ask = request(&format!("POST /send?session={}", self.pass), None, &body);
-        exchange(&mut self.up, &ask, 202).await;
+        self.post(&body).await;
         let mut answers = BTreeMap::new();
         while answers.len() < operations.len() {
             for message in self.hear().await {
@@ -135,7 +135,14 @@ impl Session {
         allowed.collect()
     }
 
-    async fn hear(&mut self) -> Vec<Value> {
+    /// Posts messages, one on each line.
+    pub(crate) async fn post(&mut self, lines: &str) {
+        let ask = request(&format!("POST /send?session={}", self.pass), None, lines);
+        exchange(&mut self.up, &ask, 202).await;
+    }
+
+    /// What comes next.
+    pub(crate) async fn hear(&mut self) -> Vec<Value> {
         if self.kind != Down::Poll {
             return vec![message(&mut self.down, self.kind).await];
         }

@@ -1,13 +1,12 @@
 //! Bounds of sessions: slow readers, batches, rates.
 
-use std::time::Duration;
-
 use fanfare_core::limits::{Deadlines, Limits, Rate, RateLimits};
 use serde_json::{Value, json};
 use socket2::SockRef;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::client::{Carried, Down, Form, Heard, Session, Transport, body};
+use super::client::{Down, Form, Heard, Session, Transport, body};
 use super::support::neighbour::Neighbour;
 use super::support::node::{TestNode, builder, patient};
 use super::support::within;
@@ -74,45 +73,63 @@ async fn a_slow_listener_is_closed_and_finds_why() {
     }
 }
 
-/// A session whose connection takes nothing gives that up within the write deadline, waits, and goes on elsewhere: with
-/// nothing missing as long as its bounds hold.
+async fn three_hundred(node: &TestNode) {
+    let filler = "f".repeat(16 * 1024);
+    for n in 1..=300 {
+        node.publish("room", &json!({"n": n, "filler": filler})).await;
+    }
+}
+
+fn roomy() -> Limits {
+    Limits { resume_bytes_max: 64 << 20, outbox_bytes_max: 8 << 20, ..Limits::default() }
+}
+
+/// Who does not read goes on elsewhere with nothing missing, as long as the bounds of its session hold.
 #[tokio::test]
-async fn a_session_gives_up_a_connection_that_takes_nothing() {
-    let limits = Limits { resume_bytes_max: 64 << 20, outbox_bytes_max: 8 << 20, ..Limits::default() };
-    let deadlines = Deadlines { write_ms: 200, ..patient() };
+async fn a_session_leaves_a_connection_that_takes_nothing_behind() {
+    let node = TestNode::start(builder().limits(roomy())).await;
     for form in [Form::Events, Form::Lines] {
-        let node = TestNode::start(builder().limits(limits.clone()).deadlines(deadlines.clone())).await;
         let session = Session::begin(node.address, "").await;
         let mut slow = narrow(&node, form, &format!("session={}", session.pass)).await;
         session.say(json!({"type": "subscribe", "channel": "room"})).await;
         slow.next().await.unwrap();
-        let filler = "f".repeat(16 * 1024);
-        for n in 1..=300 {
-            node.publish("room", &json!({"n": n, "filler": filler})).await;
-        }
-        // Far more than sockets hold is on its way: the server gives the connection up, and its kernel says so.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        three_hundred(&node).await;
         let mut next = session.carry(Transport::Events, 1).await;
-        let Carried::Down(down) = &mut next else { unreachable!() };
         for n in 1..=300 {
-            assert_eq!(down.next().await.unwrap().data["data"]["n"], n);
+            assert_eq!(next.expect("message").await["data"]["n"], n, "{form:?}");
         }
-        // The former connection ends without a word that could be read as an event.
-        let (_, last) = tail(&mut slow).await;
-        assert!(last.is_none(), "{form:?} {last:?}");
+        session.end().await;
+    }
+    node.stop();
+}
+
+/// Within the write deadline the server gives such a connection up, and the session waits; and ends, when nobody comes.
+#[tokio::test]
+async fn a_connection_that_takes_nothing_is_given_up() {
+    let deadlines = Deadlines { write_ms: 200, resume_ms: 200, ..patient() };
+    for form in [Form::Events, Form::Lines] {
+        let node = TestNode::start(builder().limits(roomy()).deadlines(deadlines.clone())).await;
+        let session = Session::begin(node.address, "").await;
+        let mut slow = narrow(&node, form, &format!("session={}", session.pass)).await;
+        session.say(json!({"type": "subscribe", "channel": "room"})).await;
+        slow.next().await.unwrap();
+        three_hundred(&node).await;
+        node.until_connections(0).await;
+        assert_eq!(session.poll(1).await.summary(), "HTTP 410 session_lost");
+        // It ends without a word that could be taken for the session's end.
+        assert_eq!(tail(&mut slow).await, None, "{form:?}");
         node.stop();
     }
 }
 
-/// Reads to the end of a stream that may break off within an event.
-async fn tail(down: &mut Down<TcpStream>) -> (usize, Option<String>) {
-    use tokio::io::AsyncReadExt as _;
+/// Reads to the end of a stream that may break off within an event; what told an end, if something did.
+async fn tail(down: &mut Down<TcpStream>) -> Option<String> {
     let mut all = Vec::new();
     // A reset says the same as an end.
     let _ = within("the end of the stream", down.stream.read_to_end(&mut all)).await.unwrap();
     let text = String::from_utf8_lossy(&all).into_owned();
     let told = text.contains("event: close") || text.contains("\"closed\"");
-    (all.len(), told.then_some(text))
+    told.then_some(text)
 }
 
 /// What waits for a client that is away is bounded: beyond it the session ends, and says so to who comes in time.
