@@ -180,9 +180,29 @@ class Waiting(Line):
 
 
 
+def plain(dialect, join=None):
+    """A WebSocket in a plain dialect, by what it says to be in a room; where it says nothing, its address does."""
+
+    class Plain(WebSocket):
+        async def seat(self):
+            path = f"/ws/{dialect}" if join else f"/ws/{dialect}/{self.room}"
+            assert (await self.connect(UPGRADE.replace("/ws", path, 1)))[0] == 101
+            if join:
+                self.writer.write(frame(1, json.dumps(join(self.room)).encode()))
+                while b"join" not in await self.frame_of(1):
+                    pass
+
+    return Plain
+
+
 ROWS = {
     "websocket native json": WebSocket,
     "websocket native protobuf": Protobuf,
+    "websocket rooms": plain("rooms", lambda room: {"type": "join", "room": room}),
+    "websocket envelope": plain("envelope", lambda room: {"type": "join", "payload": room}),
+    "websocket topics": plain("topics", lambda room: {"type": "join", "roomId": room}),
+    "websocket chat": plain("chat"),
+    "websocket raw": plain("raw"),
     "websocket with a session": Carried,
     "sse with a session": Session,
     "sse alone": Listening,
@@ -240,6 +260,7 @@ def main():
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--server", default="target/release/fanfare")
     parser.add_argument("--only")
+    parser.add_argument("--profile", default="release", help="how the server was built")
     parser.add_argument("--commit", default="HEAD", help="what the server was built from")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
@@ -251,9 +272,10 @@ def main():
             print(f"{name:32} {rows[name]['kib_per_connection']:8.3f} KiB", flush=True)
     commit = subprocess.run(["git", "rev-parse", arguments.commit], check=True, capture_output=True, text=True).stdout.strip()
     date = datetime.date.today().isoformat()
-    result = {"date": date, "commit": commit, "machine": machine(), "connections": arguments.connections, "rows": rows}
+    result = {"date": date, "commit": commit, "profile": arguments.profile, "machine": machine()}
+    result |= {"connections": arguments.connections, "rows": rows}
     if arguments.write:
-        path = pathlib.Path(f"benches/results/{date}-idle-transports-{commit[:10]}.json")
+        path = pathlib.Path(f"benches/results/{date}-idle-transports-{arguments.profile}-{commit[:10]}.json")
         path.write_text(json.dumps(result, indent=2) + "\n")
 
 
