@@ -80,8 +80,13 @@ impl Process {
         self.signal("TERM");
     }
 
+    /// Its number on this machine.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id();
+        let pid = self.pid();
         let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
         assert!(status.unwrap().success());
     }
