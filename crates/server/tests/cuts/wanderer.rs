@@ -128,7 +128,7 @@ impl Wanderer {
                 Stop::Lost => {
                     course.tally.lost += 1;
                     // The next one's entries are others.
-                    (current, last) = (None, None);
+                    (current, last, course.left) = (None, None, None);
                     course.entries.clear();
                     course.overheard.clear();
                 }
