@@ -228,10 +228,10 @@ impl Outbox {
         self.retained.as_ref().is_some_and(|retained| retained.reaches(seen))
     }
 
-    /// Forgets of what is retained what was there two calls ago: whoever listens has it, or is gone.
-    pub fn age_retained(&mut self) {
+    /// Forgets of what is retained what was there so many calls ago: whoever listens has it, or is gone.
+    pub fn age_retained(&mut self, ages: usize) {
         if let Some(retained) = &mut self.retained {
-            retained.age();
+            retained.age(ages);
         }
     }
 
@@ -457,9 +457,11 @@ mod tests {
             put(&mut outbox, text);
         }
         assert_eq!(outbox.rewind(0), Err(Lost), "the first did not fit beside the others");
-        outbox.age_retained();
+        outbox.age_retained(2);
         put(&mut outbox, "d");
-        outbox.age_retained();
+        outbox.age_retained(2);
+        assert!(outbox.retains(2));
+        outbox.age_retained(2);
         assert_eq!(outbox.rewind(2), Err(Lost), "two intervals have passed");
         assert_eq!(outbox.rewind(3), Ok(()));
         assert_eq!(waiting(&outbox), "d");

@@ -24,11 +24,13 @@ pub(crate) enum TimerKind {
     Authentication,
     /// Something that was given for a time ends, or is about to.
     Expiry,
+    /// The members of a channel, whose key it is, may get another list of all.
+    Roster,
     /// There is room for the answer to a ping that was too much.
     OwedPong,
 }
 
-/// A deadline of one session. The serial tells sessions apart that had the same key.
+/// A deadline of one session, mostly. The serial tells sessions apart that had the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timer {
     pub(crate) due_ms: u64,

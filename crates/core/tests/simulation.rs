@@ -4,6 +4,8 @@
 //!
 //! `FANFARE_SEEDS=10000` is the nightly form; `FANFARE_SEED=7` runs one seed and prints its trace.
 
+#[path = "simulation/guests.rs"]
+mod guests;
 #[path = "simulation/members.rs"]
 mod members;
 #[path = "simulation/rights.rs"]

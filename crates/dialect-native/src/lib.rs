@@ -7,7 +7,8 @@
 //!
 //! - [`json`]: text messages, one JSON object each: [`NativeJson`]
 //! - [`protobuf`]: binary messages, one Protocol Buffers message each: [`NativeProtobuf`]
-//! - `failure`: why a message was refused, and the bounds on names that both encodings share
+//!
+//! `fanfare-json` has what dialects that speak JSON share: reading, writing, and why a message is refused.
 //!
 //! ```
 //! use fanfare_dialect_native::NativeJson;
@@ -21,7 +22,6 @@
 //! assert_eq!(out, br#"{"type":"pong","id":7}"#);
 //! ```
 
-mod failure;
 pub mod json;
 pub mod protobuf;
 

@@ -43,6 +43,17 @@ pub enum Kind {
     Leave,
 }
 
+impl Kind {
+    /// The word for an entry that somebody did not say; none for what somebody said.
+    pub fn entry(self) -> Option<&'static str> {
+        match self {
+            Kind::Message => None,
+            Kind::Join => Some("join"),
+            Kind::Leave => Some("leave"),
+        }
+    }
+}
+
 /// The optional parts of a publication, out of the way of the many that have none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels {

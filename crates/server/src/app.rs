@@ -12,13 +12,15 @@ use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
 use fanfare_dialect_native::{NativeJson, NativeProtobuf};
+use fanfare_dialect_plain::{Chat, Envelope, Raw, Rooms, Topics};
+use fanfare_protocol::Dialect;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
-use crate::config::{Config, Csrf};
+use crate::config::{Config, Csrf, DialectsConfig};
 use crate::demo;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
@@ -29,7 +31,7 @@ use crate::revocations::RevocationSettings;
 use crate::tls::{Renewal, Tls};
 
 /// The names of the dialects that this build speaks.
-pub const DIALECTS: &[&str] = &["native", "native.protobuf"];
+pub const DIALECTS: &[&str] = &["native", "native.protobuf", "rooms", "envelope", "topics", "chat", "raw"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
@@ -41,15 +43,22 @@ const REVOCATIONS: &str = "revocations.jsonl";
 const RUNTIME_THREADS: usize = 2;
 
 /// The dialects that this build speaks.
-pub(crate) fn dialects() -> Vec<NamedDialect> {
+pub(crate) fn dialects(config: &DialectsConfig) -> Vec<NamedDialect> {
+    let topics = Topics { content_characters_max: config.topics_content_characters_max };
+    let chat = Chat { history_on_join: config.chat_history_on_join };
     vec![
-        NamedDialect { name: "native", subprotocol: "fanfare.native.json", dialect: Arc::new(NativeJson) },
-        NamedDialect {
-            name: "native.protobuf",
-            subprotocol: "fanfare.native.protobuf",
-            dialect: Arc::new(NativeProtobuf),
-        },
+        named("native", NativeJson::SUBPROTOCOL, NativeJson),
+        named("native.protobuf", NativeProtobuf::SUBPROTOCOL, NativeProtobuf),
+        named("rooms", Rooms::SUBPROTOCOL, Rooms),
+        named("envelope", Envelope::SUBPROTOCOL, Envelope),
+        named("topics", Topics::SUBPROTOCOL, topics),
+        named("chat", Chat::SUBPROTOCOL, chat),
+        named("raw", Raw::SUBPROTOCOL, Raw),
     ]
+}
+
+fn named(name: &'static str, subprotocol: &'static str, dialect: impl Dialect + 'static) -> NamedDialect {
+    NamedDialect { name, subprotocol, dialect: Arc::new(dialect) }
 }
 
 /// The broker of a node that stands alone.
@@ -66,7 +75,7 @@ fn node(setup: &Setup) -> io::Result<Node> {
     let config = &setup.config;
     let (issuers, rules) = config.verifier_settings(&setup.token_secret.key).map_err(io::Error::other)?;
     let verifier = Verifier::new(issuers, rules).map_err(io::Error::other)?;
-    Builder::new(dialects())
+    Builder::new(dialects(&config.dialects))
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
         .rate_limits(config.rate_limits())

@@ -14,6 +14,7 @@
 
 mod admin;
 mod auth;
+mod dialects;
 mod document;
 mod environment;
 mod issuers;
@@ -40,6 +41,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
+pub use dialects::DialectsConfig;
 pub use load::{Flag, Inputs, Loaded, load};
 pub use network::NetworkConfig;
 pub use problem::{Problem, Problems};
@@ -62,6 +64,8 @@ pub struct Config {
     pub shards: u8,
     /// What is spoken at `/ws` when the client names no dialect.
     pub default_dialect: String,
+    /// What dialects leave to the operator.
+    pub dialects: DialectsConfig,
     /// Where the server keeps what has to outlive it.
     pub data_dir: PathBuf,
     /// The HTTP API.
@@ -211,6 +215,7 @@ impl Config {
             insecure_public: false,
             shards: 0,
             default_dialect: "native".to_owned(),
+            dialects: DialectsConfig::default(),
             data_dir: PathBuf::from("fanfare-data"),
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fanfare_core::ports::lane::{Lane, LaneEncoder};
 use fanfare_protocol::Dialect;
+use fanfare_protocol::dialect::Habits;
 
 use crate::connection::lane::{BareLane, WebSocketLane};
 
@@ -57,6 +58,16 @@ impl Dialects {
             let index = self.0.iter().position(spoken)?;
             Some((Spoken(index), offer.clone()))
         })
+    }
+
+    /// What a dialect's clients expect.
+    pub(crate) fn habits(&self, spoken: Spoken) -> Habits {
+        self.0[spoken.0].dialect.habits()
+    }
+
+    /// The name of a dialect.
+    pub(crate) fn name(&self, spoken: Spoken) -> &'static str {
+        self.0[spoken.0].name
     }
 
     /// The lane of a dialect in a framing.

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::admission::Admission;
 use crate::app;
 use crate::authority::Outcomes;
+use crate::config::DialectsConfig;
 use crate::dialects::Dialects;
 use crate::inbox::AllInboxes;
 use crate::node::Builder;
@@ -86,7 +87,7 @@ impl Fanfare {
 
     /// Settings and handlers for a node of one's own, embedded in an application.
     pub fn builder() -> Builder {
-        Builder::new(app::dialects())
+        Builder::new(app::dialects(&DialectsConfig::default()))
     }
 
     /// Looks at every shard; the results come in the order of the shards.

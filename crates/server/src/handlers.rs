@@ -10,7 +10,7 @@ pub use fanfare_core::auth::{Grant, Identity, Operation, Operations, Scope, Stan
 use fanfare_core::ports::application::{Answer, Application, Call, CallTarget, Peer};
 use fanfare_core::ports::broker::{Delivery, Inboxes};
 pub use fanfare_protocol::command::Topic;
-use fanfare_protocol::{ErrorCode, Payload};
+use fanfare_protocol::{ChannelName, ErrorCode, Payload};
 use foldhash::HashMap;
 use http::request;
 use tokio::runtime::Handle;
@@ -35,14 +35,21 @@ pub struct ConnectRequest {
     pub headers: http::HeaderMap,
     /// Where it comes from, if that is known.
     pub address: Option<std::net::IpAddr>,
+    /// The one room it is to be in, where its dialect knows but one.
+    pub room: Option<ChannelName>,
     /// Who it is by its token, or by what it says where the node believes that; no user while anonymous. A handler that
     /// adds to it and returns it keeps the token's expiry, and its id by which it can be revoked.
     pub identity: Identity,
 }
 
 impl ConnectRequest {
-    pub(crate) fn new(head: &request::Parts, address: Option<std::net::IpAddr>, identity: Identity) -> Self {
-        Self { uri: head.uri.clone(), headers: head.headers.clone(), address, identity }
+    pub(crate) fn new(
+        head: &request::Parts,
+        address: Option<std::net::IpAddr>,
+        room: Option<ChannelName>,
+        identity: Identity,
+    ) -> Self {
+        Self { uri: head.uri.clone(), headers: head.headers.clone(), address, room, identity }
     }
 }
 

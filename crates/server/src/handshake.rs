@@ -16,8 +16,9 @@ use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
 use fanfare_core::session::{Opening, Special};
 use fanfare_core::shard::Settings;
-use fanfare_protocol::ErrorCode;
 use fanfare_protocol::dialect::excerpt;
+use fanfare_protocol::names::NameError;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use fanfare_wire::handshake as wire;
 use http::header::{
     CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -100,9 +101,20 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// What the path names.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Named<'a> {
+    /// The dialect.
+    pub(crate) dialect: Option<&'a str>,
+    /// The room, decoded.
+    pub(crate) room: Option<&'a str>,
+}
+
 /// Who may connect, and how they speak.
 pub(crate) struct Admitted {
     pub(crate) spoken: Spoken,
+    /// The one room that it named, where its dialect knows but one.
+    room: Option<ChannelName>,
     subprotocol: Option<String>,
     pub(crate) identified: Identified,
     pub(crate) seat: Seat,
@@ -110,12 +122,9 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// What the engine is told of the connection.
-    pub(crate) fn opening(
-        self,
-        lane: Lane,
-        address: Option<IpAddr>,
-        special: Option<Box<Special>>,
-    ) -> (Opening, Seat) {
+    pub(crate) fn opening(self, lane: Lane, address: Option<IpAddr>, resumable: bool) -> (Opening, Seat) {
+        let special = Special { room: self.room, resumable };
+        let special = (special != Special::default()).then(|| Box::new(special));
         let Identified { identity, must_authenticate } = self.identified;
         let opening =
             Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
@@ -124,8 +133,8 @@ impl Admitted {
 }
 
 impl Door {
-    /// Answers a request for a WebSocket; `dialect` is the one named by the path.
-    pub(crate) async fn open(&self, mut request: Request<Body>, dialect: Option<&str>) -> Response<Body> {
+    /// Answers a request for a WebSocket.
+    pub(crate) async fn open(&self, mut request: Request<Body>, named: Named<'_>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
@@ -136,7 +145,7 @@ impl Door {
             Ok(accepted) => accepted,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
-        let taker = match self.taker(&head, &accepted.subprotocols, dialect, address).await {
+        let taker = match self.taker(&head, &accepted.subprotocols, named, address).await {
             Ok(taker) => taker,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
@@ -181,7 +190,7 @@ impl Door {
         &self,
         head: &request::Parts,
         offered: &[String],
-        dialect: Option<&str>,
+        named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Taker, Refusal> {
         let inboxes = self.inboxes.clone();
@@ -199,14 +208,22 @@ impl Door {
             };
             return Ok(Taker { subprotocol, take: Box::new(take) });
         }
-        let admitted = self.admit(head, offered, dialect, address).await?;
+        let admitted = self.admit(head, offered, named, address).await?;
         let subprotocol = admitted.subprotocol.clone();
         let lane = self.dialects.lane(admitted.spoken, Framing::Frames);
-        let (opening, seat) = admitted.opening(lane, address, None);
+        let (opening, seat) = admitted.opening(lane, address, false);
         let take = move |stream, early| {
             inboxes.place(Arrival { stream, early, opening, seat, beginning: None });
         };
         Ok(Taker { subprotocol, take: Box::new(take) })
+    }
+
+    /// Answers a request whose path cannot be decoded.
+    pub(crate) fn refuse_path(&self, request: Request<Body>) -> Response<Body> {
+        let (head, _) = request.into_parts();
+        let text = "the path is not valid UTF-8 where it is percent-decoded".to_owned();
+        let address = self.network.client(&head);
+        self.refuse(&Refusal { code: ErrorCode::InvalidChannel, text }, &head, address)
     }
 
     /// Refuses, counts it and says so.
@@ -240,7 +257,7 @@ impl Door {
         &self,
         head: &request::Parts,
         offered: &[String],
-        dialect: Option<&str>,
+        named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
         if self.draining.load(Ordering::Relaxed) {
@@ -248,17 +265,40 @@ impl Door {
         }
         self.judge_page(head)?;
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        let named = dialect.or(query.dialect.as_deref());
-        let (spoken, subprotocol) = self.dialect(offered, named)?;
+        let dialect = named.dialect.or(query.dialect.as_deref());
+        let (spoken, subprotocol) = self.dialect(offered, dialect)?;
+        let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, offered)?.map(|found| found.token),
             user: query.user,
+            room: room.clone(),
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Admitted { spoken, subprotocol, identified, seat })
+        Ok(Admitted { spoken, room, subprotocol, identified, seat })
+    }
+
+    /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
+    /// in their messages, whatever stands there.
+    fn room(&self, spoken: Spoken, named: Option<&str>) -> Result<Option<ChannelName>, Refusal> {
+        if !self.dialects.habits(spoken).one_room {
+            return Ok(None);
+        }
+        let Some(name) = named else {
+            let dialect = self.dialects.name(spoken);
+            let text = format!(
+                "a connection in the dialect \"{dialect}\" is in one room: name it with \"?room=ROOM\", or with \
+                \"/ws/{dialect}/ROOM\""
+            );
+            return Err(Refusal { code: ErrorCode::MissingField, text });
+        };
+        let invalid = |error: NameError| Refusal {
+            code: ErrorCode::InvalidChannel,
+            text: format!("\"room\" is not a valid name: {error}"),
+        };
+        ChannelName::new(name).map(Some).map_err(invalid)
     }
 
     /// Asks the worker of a session whether it can be gone on with.
@@ -313,6 +353,7 @@ impl Door {
 struct Query {
     user: Option<String>,
     dialect: Option<String>,
+    room: Option<String>,
     tokens: Vec<String>,
 }
 
@@ -323,6 +364,7 @@ impl Query {
             match &*name {
                 "user" => parsed.user = Some(value.into_owned()),
                 "dialect" => parsed.dialect = Some(value.into_owned()),
+                "room" => parsed.room = Some(value.into_owned()),
                 "token" => parsed.tokens.push(value.into_owned()),
                 _ => {}
             }

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
@@ -35,7 +36,7 @@ use crate::config::NetworkConfig;
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
-use crate::handshake::Door;
+use crate::handshake::{Door, Named};
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
 use crate::sessions::{self, Passes};
@@ -290,17 +291,27 @@ impl Node {
     /// A route for WebSockets in an axum application, in the default dialect unless the client names one.
     pub fn websocket<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let door = self.door.clone();
-        any(move |request: Request<Body>| async move { door.open(request, None).await })
+        any(move |request: Request<Body>| async move { door.open(request, Named::default()).await })
     }
 
-    /// `/ws`, `/ws/NAME` for each dialect, and what clients without a WebSocket use: `/session`, `/sse`, `/stream`, `/poll`
-    /// and `/send`.
+    /// `/ws`, `/ws/NAME` for each dialect, `/ws/NAME/ROOM` for those that know but one room, and what clients without a
+    /// WebSocket use: `/session`, `/sse`, `/stream`, `/poll` and `/send`.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let door = self.door.clone();
         let named = any(move |Path(dialect): Path<String>, request: Request<Body>| async move {
-            door.open(request, Some(&dialect)).await
+            door.open(request, Named { dialect: Some(&dialect), room: None }).await
         });
-        let router = Router::new().route("/ws", self.websocket()).route("/ws/{dialect}", named);
+        let door = self.door.clone();
+        let in_room = any(move |path: Result<Path<(String, String)>, PathRejection>, request| async move {
+            match path {
+                Ok(Path((dialect, room))) => {
+                    door.open(request, Named { dialect: Some(&dialect), room: Some(&room) }).await
+                }
+                Err(_) => door.refuse_path(request),
+            }
+        });
+        let router = Router::new().route("/ws", self.websocket());
+        let router = router.route("/ws/{dialect}", named).route("/ws/{dialect}/{*room}", in_room);
         router.merge(sessions::endpoints::router(self.door.clone()))
     }
 

@@ -101,7 +101,7 @@ pub(crate) fn verdict(words: &Words<'_>, matter: &Matter, unix_ms: u64) -> Verdi
     }
 }
 
-/// What a credential says: `[roles=a,b] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID]`.
+/// What a credential says: `[name=N] [roles=a,b] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID]`.
 pub(crate) fn standing(words: &Words<'_>, unix_ms: u64) -> Standing {
     let list = |name| words.option(name).into_iter().flat_map(|text| text.split(','));
     Standing {
@@ -111,7 +111,7 @@ pub(crate) fn standing(words: &Words<'_>, unix_ms: u64) -> Standing {
         issued_unix_ms: words.option("issued").map(|_| words.number("issued")),
         expires_unix_ms: words.option("expires").map(|_| unix_ms + words.number::<u64>("expires")),
         info: words.option("info").map(script::payload),
-        name: None,
+        name: words.option("name").map(Into::into),
     }
 }
 

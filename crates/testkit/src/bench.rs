@@ -15,6 +15,7 @@ use fanfare_core::ports::broker::{
 use fanfare_core::ports::lane::{Lane, LaneEncoder};
 use fanfare_core::session::{Ending, Opening, Phase};
 use fanfare_core::shard::{Census, Settings, Shard};
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::{CloseCode, Command, Rejection, UserId};
 
 use crate::application::ScriptedApplication;
@@ -24,8 +25,9 @@ use crate::inboxes::HeldInboxes;
 use crate::lane::{Epochs, PlainLane, UNIX_BEGIN_MS};
 use crate::script::Words;
 
-/// The letters of the lanes; the last one is terse.
-pub const LANES: [char; 3] = ['a', 'b', 'c'];
+/// The letters of the lanes. The third is terse; those after it have the habits of the setup.
+pub const LANES: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
+const TERSE: usize = 2;
 
 /// How often a settling bench goes round before it is taken for one that never rests.
 const ROUNDS_MAX: usize = 100_000;
@@ -52,6 +54,8 @@ pub struct Setup {
     pub tokens: bool,
     /// Whether the application decides about subscriptions that the rules leave open.
     pub application_decides: bool,
+    /// What the clients of the lanes from `d` on expect.
+    pub habits: [Habits; LANES.len() - TERSE - 1],
 }
 
 impl Default for Setup {
@@ -65,6 +69,7 @@ impl Default for Setup {
             seed: 1,
             tokens: false,
             application_decides: false,
+            habits: Default::default(),
         }
     }
 }
@@ -131,10 +136,11 @@ impl Bench {
         });
         let epochs = Epochs::default();
         let shards = (0..setup.shards).map(|shard| {
-            let lane = |letter| -> Box<dyn LaneEncoder> {
-                Box::new(PlainLane::new(letter, Some(&letter) == LANES.last(), epochs.clone()))
+            let lane = |(index, letter): (usize, char)| -> Box<dyn LaneEncoder> {
+                let habits = index.checked_sub(TERSE + 1).map_or_else(Habits::default, |at| setup.habits[at]);
+                Box::new(PlainLane::new(letter, index == TERSE, habits, epochs.clone()))
             };
-            let lanes = LANES.map(lane).into_iter().collect();
+            let lanes = LANES.into_iter().enumerate().map(lane).collect();
             Shard::new(
                 ShardId(shard),
                 7,

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_core::ports::lane::LaneEncoder;
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::event::{ErrorEvent, Member, Members, Subscribed};
+use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ConnectionId, Epoch, Event, Payload, Position, Publication, RequestId};
 
 /// Milliseconds of Unix time at which every bench begins; times are written relative to it.
@@ -49,13 +51,14 @@ impl Epochs {
 pub struct PlainLane {
     letter: char,
     terse: bool,
+    habits: Habits,
     epochs: Epochs,
 }
 
 impl PlainLane {
     /// A lane whose lines begin with the letter.
-    pub fn new(letter: char, terse: bool, epochs: Epochs) -> Self {
-        Self { letter, terse, epochs }
+    pub fn new(letter: char, terse: bool, habits: Habits, epochs: Epochs) -> Self {
+        Self { letter, terse, habits, epochs }
     }
 
     fn line(&self, text: &str, out: &mut Vec<u8>) {
@@ -69,6 +72,10 @@ impl LaneEncoder for PlainLane {
             return;
         }
         self.line(&describe(event, &self.epochs), out);
+    }
+
+    fn habits(&self) -> Habits {
+        self.habits
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) {
@@ -108,7 +115,12 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             format!("unsubscribed{} {}{reason}", number(*id), topic.as_str())
         }
         Event::Message(publication) => {
-            format!("message {} {}", publication.channel, message(publication, epochs))
+            let word = match publication.kind {
+                Kind::Message => "message",
+                Kind::Join => "join",
+                Kind::Leave => "leave",
+            };
+            format!("{word} {} {}", publication.channel, message(publication, epochs))
         }
         Event::Direct(direct) => {
             let from = direct.from.as_ref().map_or("-", |from| from.as_str());
@@ -173,7 +185,9 @@ fn describe_subscribed(subscribed: &Subscribed<'_>, epochs: &Epochs) -> String {
 
 fn describe_member(member: &Member) -> String {
     let info = member.info.as_ref().map(|info| format!("({})", text(info))).unwrap_or_default();
-    format!("{}*{}{info}", member.user, member.connections)
+    let name = member.name.as_ref().map(|name| format!("~{name}")).unwrap_or_default();
+    let posted = if member.posted { "+" } else { "" };
+    format!("{}{name}*{}{info}{posted}", member.user, member.connections)
 }
 
 fn describe_members(members: &Members) -> String {

@@ -8,6 +8,7 @@
 //! - [`lane`]: encodes every event as one line of text
 //! - [`inboxes`], [`application`], [`client`]: the bench's other parts
 //! - [`history`], [`checker`]: what every participant did and saw, and the judge of it
+//! - [`transcripts`]: the conformance suite of the dialects
 //! - [`rng`]: reproducible choices
 //! - [`faults`]: a line between real sockets that fails when it is told to
 //!
@@ -34,6 +35,7 @@ pub mod lane;
 pub mod rng;
 pub mod run;
 pub mod script;
+pub mod transcripts;
 
 pub use bench::{Bench, Setup};
 pub use checker::Checker;

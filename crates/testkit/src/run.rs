@@ -3,14 +3,14 @@
 //!
 //! What a script may say beside a client's commands (see [`crate::script`]):
 //!
-//! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [silent]`
-//! - `NAME closes [CODE]`, `NAME cut`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
+//! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [room=R] [resumable] [silent]`
+//! - `NAME closes [CODE]`, `NAME cut`, `NAME detaches`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
 //!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`
 //! - `wait MS`, `skip MS`, `drain`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
-//! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA]`
+//! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA] [name=N]`
 //! - `authority says USER` with what a credential may say, `authority grants [allow=subscribe+publish] [expires=MS]
 //!   [issued=MS] [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
@@ -21,6 +21,7 @@ use std::fmt::Write as _;
 
 use fanfare_core::auth::Standing;
 use fanfare_core::ports::broker::{Delivery, Instruction, Reply, Request, Target};
+use fanfare_core::session::Special;
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::event::Direct;
 
@@ -137,6 +138,11 @@ impl Bench {
         let mut opening = opening(lane, user);
         let standing = authority::standing(words, UNIX_BEGIN_MS + self.now_ms());
         opening.identity.standing = (standing != Standing::default()).then(|| Box::new(standing));
+        let special = Special {
+            room: words.option("room").map(script::channel),
+            resumable: words.option("resumable").is_some(),
+        };
+        opening.special = (special != Special::default()).then(|| Box::new(special));
         opening.opened_unix_ms = UNIX_BEGIN_MS + self.now_ms();
         if words.option("unauthenticated").is_some() {
             opening.must_authenticate = true;
@@ -154,6 +160,7 @@ impl Bench {
                 self.cut(client);
                 self.clients[client].told_gone = true;
             }
+            "detaches" => key.into_iter().for_each(|key| self.shards[shard].detach(key)),
             "blocks" => self.give_room(client, 0),
             "takes" => self.give_room(client, parse(words.word(2))),
             "reads" => self.give_room(client, usize::MAX),

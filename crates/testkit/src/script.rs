@@ -2,7 +2,7 @@
 //!
 //! A client's commands, `ann: …`:
 //!
-//! - `connect`, `subscribe TOPIC`, `unsubscribe TOPIC`, `message CHANNEL DATA`, `publish CHANNEL DATA`,
+//! - `connect`, `subscribe TOPIC`, `unsubscribe TOPIC`, `message CHANNEL DATA`, `say DATA` (in its own room), `publish CHANNEL DATA`,
 //!   `presence CHANNEL`, `history CHANNEL`, `request METHOD DATA`, `status WORD`, `users NAME…`, `ping`, `pong`,
 //!   `disconnect`, `custom KIND DATA`, `auth TOKEN`, `garbage`
 //! - `#1` anywhere is the request's id; other options are `recover=A.3`, `history=5`, `filter=tag:a|b,other:c`,
@@ -32,7 +32,8 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 7] = ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous"];
+const FLAGS: [&str; 8] =
+    ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous", "resumable"];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.
@@ -170,6 +171,9 @@ pub fn command(line: &str, epochs: &Epochs) -> Result<Command, Rejection> {
             labels: words.labels(),
             echo: true,
         },
+        "say" => {
+            Command::Message { id: None, channel: None, data: data(1), labels: words.labels(), echo: true }
+        }
         "publish" => Command::Publish {
             id,
             channel: at(1),

@@ -25,10 +25,11 @@ const fn row(
 const TABLE: &[Row] = &[
     row("fanfare-wire", &[], Some(&["bytes", "memchr", "simdutf8", "httparse", "sha1", "base64"])),
     row("fanfare-protocol", &[], Some(&["bytes"])),
+    row("fanfare-json", &["fanfare-protocol"], Some(&["bytes", "serde", "serde_json", "base64", "itoa"])),
     row(
         "fanfare-dialect-*",
-        &["fanfare-protocol"],
-        Some(&["bytes", "serde", "serde_json", "prost", "base64", "itoa", "memchr"]),
+        &["fanfare-protocol", "fanfare-json"],
+        Some(&["bytes", "serde", "serde_json", "prost", "base64", "itoa", "memchr", "jiff"]),
     ),
     row("fanfare-core", &["fanfare-protocol"], Some(&["bytes", "foldhash", "memchr", "slab", "smallvec"])),
     row("fanfare-auth", &["fanfare-protocol", "fanfare-core"], None),

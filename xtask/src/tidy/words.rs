@@ -4,7 +4,8 @@ use super::exceptions::Exceptions;
 use super::source::Source;
 
 /// Crates that are deterministic functions of their inputs.
-const PURE: &[&str] = &["crates/wire/", "crates/protocol/", "crates/dialect-", "crates/core/"];
+const PURE: &[&str] =
+    &["crates/wire/", "crates/protocol/", "crates/json/", "crates/dialect-", "crates/core/"];
 
 /// What they may not do, and the tokens that do it.
 const IMPURE: &[(&str, &[&str])] = &[

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::publication::{Filter, Publication};
 use fanfare_protocol::{ConnectionId, Event};
 use smallvec::SmallVec;
@@ -30,13 +31,21 @@ struct LaneBytes<B> {
     /// Whether each message has to be a chunk of its own.
     bare: bool,
     bytes: B,
-    /// Where each message ends.
+    /// Where each message ends; where the one before it does, if the lane has nothing for it.
     ends: Vec<u32>,
+    /// How many messages the lane has.
+    count: usize,
 }
 
 impl Batch {
     pub(crate) fn new(wanted: impl Iterator<Item = Lane>, lanes: &Lanes) -> Self {
-        let empty = |lane| LaneBytes { lane, bare: lanes.is_bare(lane), bytes: Vec::new(), ends: Vec::new() };
+        let empty = |lane| LaneBytes {
+            lane,
+            bare: lanes.is_bare(lane),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            count: 0,
+        };
         Self { lanes: wanted.map(empty).collect(), publications: Vec::new() }
     }
 
@@ -44,18 +53,24 @@ impl Batch {
         self.lanes.iter().any(|lane| lane.bytes.len() >= BATCH_BYTES_MAX)
     }
 
+    /// Encodes a message for each lane that hears of it, and says by how many bytes the batch has grown.
     pub(crate) fn append(
         &mut self,
         event: &Event<'_>,
         publication: Option<Arc<Publication>>,
         lanes: &mut Lanes,
+        hears: impl Fn(Habits) -> bool,
     ) -> usize {
         let mut grown = MESSAGE_BYTES;
         for lane in &mut self.lanes {
             let before = lane.bytes.len();
-            lanes.encode(lane.lane, event, &mut lane.bytes);
+            if publication.is_some() || hears(lanes.habits(lane.lane)) {
+                lanes.encode(lane.lane, event, &mut lane.bytes);
+            }
             lane.ends.push(lane.bytes.len() as u32);
-            grown += lane.bytes.len() - before;
+            let bytes = lane.bytes.len() - before;
+            lane.count += usize::from(bytes > 0);
+            grown += bytes;
         }
         self.publications.push(publication);
         grown
@@ -78,7 +93,13 @@ impl Batch {
         };
         let lanes = self.lanes.into_iter();
         let lanes = lanes
-            .map(|l| LaneBytes { lane: l.lane, bare: l.bare, bytes: l.bytes.into(), ends: l.ends })
+            .map(|l| LaneBytes {
+                lane: l.lane,
+                bare: l.bare,
+                bytes: l.bytes.into(),
+                ends: l.ends,
+                count: l.count,
+            })
             .collect();
         Copies { lanes, publications: self.publications, excludes, has_presence, tags, gives_up }
     }
@@ -121,7 +142,7 @@ impl Copies {
             if !bytes.bytes.is_empty() {
                 push(Chunk::whole(bytes.bytes.clone()));
             }
-            return self.publications.len();
+            return bytes.count;
         }
         let (mut start, mut count) = (0, 0);
         for (index, publication) in self.publications.iter().enumerate() {

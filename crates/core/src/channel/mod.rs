@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fanfare_protocol::Event;
 use fanfare_protocol::command::Topic;
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::publication::{Filter, Publication};
 use smallvec::SmallVec;
 
@@ -25,6 +26,19 @@ pub(crate) struct Member {
     pub(crate) filter: Option<Box<Filter>>,
 }
 
+/// How it stands with the list of all that the members of a channel get when somebody has come.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    /// Whether somebody has come of whom the last list may not tell.
+    pub(crate) due: bool,
+    /// Whether the broker was asked for one and has not answered yet.
+    pub(crate) asked: bool,
+    /// When there may be another one, in the shard's time.
+    pub(crate) next_ms: u64,
+    /// Whether a deadline is set for that.
+    pub(crate) watched: bool,
+}
+
 /// A channel or pattern that the shard's sessions are subscribed to.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -35,6 +49,8 @@ pub(crate) struct Channel {
     pub(crate) pending: u32,
     /// Whether it stands in the fan-out queue.
     pub(crate) scheduled: bool,
+    /// The list of all that members get unasked.
+    pub(crate) roster: Roster,
     /// How many members each lane has: what has to be encoded.
     lanes: SmallVec<[(Lane, u32); 2]>,
     batches: VecDeque<Batch>,
@@ -50,6 +66,7 @@ impl Channel {
             members: Vec::new(),
             pending: 0,
             scheduled: false,
+            roster: Roster::default(),
             lanes: SmallVec::new(),
             batches: VecDeque::new(),
             waiting_bytes: 0,
@@ -95,12 +112,26 @@ impl Channel {
 
     /// Appends a message to what waits, encoded once per lane; returns by how many bytes it has grown.
     pub(crate) fn enqueue(&mut self, publication: &Arc<Publication>, lanes: &mut Lanes) -> usize {
-        self.append(&Event::Message(publication), Some(publication.clone()), lanes)
+        self.append(&Event::Message(publication), Some(publication.clone()), lanes, |_| true)
     }
 
-    /// Appends an event that every member gets; returns by how many bytes what waits has grown.
-    pub(crate) fn enqueue_event(&mut self, event: &Event<'_>, lanes: &mut Lanes) -> usize {
-        self.append(event, None, lanes)
+    /// Appends an event of who is there, for the members of the lanes that hear of it; returns by how many bytes what
+    /// waits has grown.
+    pub(crate) fn enqueue_event(
+        &mut self,
+        event: &Event<'_>,
+        lanes: &mut Lanes,
+        hears: impl Fn(Habits) -> bool,
+    ) -> usize {
+        match self.has_lane(lanes, &hears) {
+            true => self.append(event, None, lanes, hears),
+            false => 0,
+        }
+    }
+
+    /// Whether there are members of a lane with such habits.
+    pub(crate) fn has_lane(&self, lanes: &Lanes, wanted: impl Fn(Habits) -> bool) -> bool {
+        self.lanes.iter().any(|(lane, _)| wanted(lanes.habits(*lane)))
     }
 
     fn append(
@@ -108,11 +139,12 @@ impl Channel {
         event: &Event<'_>,
         publication: Option<Arc<Publication>>,
         lanes: &mut Lanes,
+        hears: impl Fn(Habits) -> bool,
     ) -> usize {
         if self.batches.back().is_none_or(Batch::is_full) {
             self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane), lanes));
         }
-        let grown = self.batches.back_mut().map_or(0, |batch| batch.append(event, publication, lanes));
+        let grown = self.batches.back_mut().map_or(0, |batch| batch.append(event, publication, lanes, hears));
         self.waiting_bytes += grown;
         grown
     }

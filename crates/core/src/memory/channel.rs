@@ -167,7 +167,21 @@ impl Channel {
         });
         let presence =
             subscribe.presence.then(|| self.members(limits.presence_listed_max, limits.replay_bytes_max));
-        Subscribed { position: top, recovered, replay, presence }
+        let own = subscribe.hears_members.then(|| Box::new(self.own(subscribe, now_ms)));
+        Subscribed { position: top, recovered, replay, presence, own }
+    }
+
+    /// The subscriber as a member; where it is not kept who is there, as far as it says itself.
+    fn own(&self, subscribe: &Subscribe, now_ms: u64) -> Member {
+        self.presence.member(&subscribe.member).unwrap_or_else(|| Member {
+            user: subscribe.member.clone(),
+            name: subscribe.name.clone(),
+            connections: 1,
+            info: subscribe.info.clone(),
+            posted: subscribe.posts_entries,
+            joined_ms: now_ms,
+            last_seen_ms: now_ms,
+        })
     }
 
     pub(super) fn members(&self, listed_max: usize, bytes_max: usize) -> Members {

@@ -19,7 +19,9 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use fanfare_protocol::event::Members;
+use fanfare_protocol::command::HistoryRange;
+use fanfare_protocol::event::{Member, Members};
+use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, UserId};
 use foldhash::HashMap;
 
@@ -169,7 +171,7 @@ impl Memory {
             let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
             patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
         }
-        if self.is_behind(shards) {
+        if publish.kind == Kind::Message && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
             }
@@ -259,9 +261,10 @@ impl Memory {
             .channels
             .entry(subscribe.channel.clone())
             .or_insert_with(|| Channel::new(self.epoch(), now_ms));
+        let is_heard = subscribe.namespace.join_leave || channel.presence.is_heard();
         let joined = channel.join(subscribe, now_ms);
         if let Some(member) = joined
-            && subscribe.namespace.join_leave
+            && is_heard
             && channel.presence.users() <= self.limits.join_leave_users_max
         {
             self.tell(channel.shards.mask(), &subscribe.channel, member, true);
@@ -273,14 +276,21 @@ impl Memory {
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
-    fn unsubscribe(&self, shard: ShardId, name: &ChannelName, member: &UserId, deliberate: bool) {
+    fn unsubscribe(
+        &self,
+        shard: ShardId,
+        name: &ChannelName,
+        member: &UserId,
+        hears_members: bool,
+        deliberate: bool,
+    ) {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else { return };
         channel.shards.remove(shard);
         channel.used_ms = now_ms;
-        match channel.presence.leave(member, deliberate, now_ms) {
+        match channel.presence.leave(member, hears_members, deliberate, now_ms) {
             presence::Leave::Still => {}
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
@@ -290,19 +300,13 @@ impl Memory {
         }
     }
 
-    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: fanfare_protocol::event::Member) {
-        if channel.presence.join_leave() && channel.presence.users() < self.limits.join_leave_users_max {
+    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: Member) {
+        if channel.presence.is_heard() && channel.presence.users() < self.limits.join_leave_users_max {
             self.tell(channel.shards.mask(), name, member, false);
         }
     }
 
-    fn tell(
-        &self,
-        shards: u64,
-        channel: &ChannelName,
-        member: fanfare_protocol::event::Member,
-        joined: bool,
-    ) {
+    fn tell(&self, shards: u64, channel: &ChannelName, member: Member, joined: bool) {
         let member = Arc::new(member);
         for shard in each_shard(shards) {
             let (channel, member) = (channel.clone(), member.clone());
@@ -327,7 +331,7 @@ impl Memory {
         self.pattern_count.store(patterns.len(), Ordering::Release);
     }
 
-    fn history(&self, name: &ChannelName, range: fanfare_protocol::command::HistoryRange) -> Reply {
+    fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
@@ -342,12 +346,8 @@ impl Memory {
         let top = channel.position();
         let page = channel.history.page(top, range, now_ms, &self.limits);
         self.settle(&mut stripe.held, name, channel, now_ms);
-        match page {
-            Some((publications, more)) => {
-                Reply::History(Box::new(HistoryPage { publications, position: top, more }))
-            }
-            None => Reply::Failed(ErrorCode::HistoryUnavailable),
-        }
+        let Some((publications, more)) = page else { return Reply::Failed(ErrorCode::HistoryUnavailable) };
+        Reply::History(Box::new(HistoryPage { publications, position: top, more }))
     }
 
     fn presence(&self, name: &ChannelName, counts_only: bool) -> Reply {
@@ -409,8 +409,8 @@ impl Broker for Memory {
             // These two answer under the stripe's lock, because the contract ties the answer's place to it.
             Request::Publish(publish) => return self.publish(publish, to),
             Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
-            Request::Unsubscribe { shard, channel, member, hears_members: _, deliberate } => {
-                self.unsubscribe(shard, &channel, &member, deliberate);
+            Request::Unsubscribe { shard, channel, member, hears_members, deliberate } => {
+                self.unsubscribe(shard, &channel, &member, hears_members, deliberate);
                 self.make_room();
                 Reply::Done
             }

@@ -17,6 +17,8 @@ pub(super) struct Presence(Option<Box<Kept>>);
 struct Kept {
     members: HashMap<UserId, Entry>,
     join_leave: bool,
+    /// Connections that hear who comes and goes, whatever the namespace says.
+    hearing: u32,
     grace_ms: u32,
 }
 
@@ -61,8 +63,14 @@ impl Presence {
         self.0.is_some()
     }
 
-    pub(super) fn join_leave(&self) -> bool {
-        self.0.as_ref().is_some_and(|kept| kept.join_leave)
+    /// Whether anybody is told who comes and goes.
+    pub(super) fn is_heard(&self) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.join_leave || kept.hearing > 0)
+    }
+
+    /// One of the members.
+    pub(super) fn member(&self, user: &UserId) -> Option<Member> {
+        self.0.as_ref()?.members.get(user).map(|entry| entry.member(user))
     }
 
     pub(super) fn users(&self) -> u32 {
@@ -73,9 +81,10 @@ impl Presence {
     pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
         let namespace = &subscribe.namespace;
         let kept = self.0.get_or_insert_with(|| {
-            Box::new(Kept { members: HashMap::default(), join_leave: false, grace_ms: 0 })
+            Box::new(Kept { members: HashMap::default(), join_leave: false, hearing: 0, grace_ms: 0 })
         });
         kept.join_leave = namespace.join_leave;
+        kept.hearing += u32::from(subscribe.hears_members);
         kept.grace_ms = namespace.presence_grace_ms;
         let mut new = false;
         let entry = kept.members.entry(subscribe.member.clone()).or_insert_with(|| {
@@ -83,7 +92,7 @@ impl Presence {
             Entry {
                 connections: 0,
                 info: None,
-                name: subscribe.name.clone(),
+                name: None,
                 posted: subscribe.posts_entries,
                 joined_ms: now_ms,
                 last_seen_ms: now_ms,
@@ -94,12 +103,22 @@ impl Presence {
         if let Some(info) = &subscribe.info {
             entry.info = Some(Box::new(info.clone()));
         }
+        if let Some(name) = &subscribe.name {
+            entry.name = Some(name.clone());
+        }
         new.then(|| entry.member(&subscribe.member))
     }
 
-    /// Takes a connection away.
-    pub(super) fn leave(&mut self, user: &UserId, deliberate: bool, now_ms: u64) -> Leave {
+    /// Takes a connection away, which heard who comes and goes or did not.
+    pub(super) fn leave(
+        &mut self,
+        user: &UserId,
+        hears_members: bool,
+        deliberate: bool,
+        now_ms: u64,
+    ) -> Leave {
         let Some(kept) = &mut self.0 else { return Leave::Still };
+        kept.hearing = kept.hearing.saturating_sub(u32::from(hears_members));
         let Some(entry) = kept.members.get_mut(user) else { return Leave::Still };
         entry.connections = entry.connections.saturating_sub(1);
         entry.last_seen_ms = now_ms;

@@ -15,8 +15,8 @@ pub(super) struct Retained {
     bytes: usize,
     /// How many were given in all; the last of them is the last of `entries`.
     taken: u64,
-    /// How many had been given when the log was last aged.
-    aged: u64,
+    /// How many had been given at the last times it was aged, the last time at the end.
+    aged: VecDeque<u64>,
 }
 
 impl Retained {
@@ -56,10 +56,14 @@ impl Retained {
         while self.forgotten() < seen && self.forget_first() {}
     }
 
-    /// Forgets what had been given when this was last called.
-    pub(super) fn age(&mut self) {
-        self.acknowledge(self.aged);
-        self.aged = self.taken;
+    /// Forgets what had been given `ages` calls ago.
+    pub(super) fn age(&mut self, ages: usize) {
+        self.aged.push_back(self.taken);
+        if self.aged.len() > ages
+            && let Some(seen) = self.aged.pop_front()
+        {
+            self.acknowledge(seen);
+        }
     }
 
     /// The entries after the first `seen`, the last one first; as if they had never been given.
@@ -69,7 +73,7 @@ impl Retained {
         }
         self.acknowledge(seen);
         self.taken = seen;
-        self.aged = self.aged.min(seen);
+        self.aged.clear();
         self.bytes = 0;
         Ok(std::mem::take(&mut self.entries).into_iter().rev())
     }

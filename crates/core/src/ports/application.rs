@@ -1,6 +1,6 @@
 //! The application's side: handlers that run outside the shards.
 
-use fanfare_protocol::{ConnectionId, ErrorCode, Payload, UserId};
+use fanfare_protocol::{ChannelName, ConnectionId, ErrorCode, Payload, UserId};
 
 use super::broker::{ShardId, Ticket};
 
@@ -28,6 +28,8 @@ pub struct Peer {
     pub connection: ConnectionId,
     /// Its user; none while anonymous.
     pub user: Option<UserId>,
+    /// The one room it is in, where its dialect knows but one.
+    pub room: Option<ChannelName>,
 }
 
 /// A handler's call.

@@ -10,7 +10,8 @@
 //! those after it are pushed after it. The engine relies on this and keeps no second bookkeeping.
 //!
 //! **Atomicity.** A publish that was answered with a position is in the channel's history (as far as the
-//! namespace keeps one) and on its way to every interested shard. One that failed was not numbered.
+//! namespace keeps one) and on its way to every interested shard. One that failed was not numbered. What says that
+//! somebody came or went is not refused because a shard is behind: there are no more of them than connections.
 //!
 //! **Failure.** Every request is answered exactly once, also when the broker is gone: then with an
 //! [`ErrorCode`], within the broker's own deadline.
@@ -269,6 +270,8 @@ pub struct Subscribed {
     pub replay: Vec<Arc<Publication>>,
     /// The members, when they were asked for.
     pub presence: Option<Members>,
+    /// The subscriber as the others see it, where it hears who comes.
+    pub own: Option<Box<Member>>,
 }
 
 /// A page of history.

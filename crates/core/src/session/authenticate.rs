@@ -46,6 +46,9 @@ impl Shard {
                 let expires_in_ms = self.expires_in_ms(key);
                 self.send(key, &Event::Authenticated { id, user: user.as_ref(), expires_in_ms });
                 self.end_subscriptions_no_longer_allowed(key, ErrorCode::PermissionDenied);
+                if is_first {
+                    self.welcome(key);
+                }
             }
             Err((code, text)) => {
                 self.fail_with(key, id, code, &text);

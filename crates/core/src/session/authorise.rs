@@ -73,7 +73,7 @@ impl Shard {
         let (peer, shard) = (session.peer(), self.id);
         let ticket = self.ask(key, id, Question::Authorise { topic: topic.clone(), options });
         let state = SubscriptionState::Authorising(ticket.0 as u32);
-        self.begin_subscription(key, Subscription { channel, state });
+        self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.authority.ask(Asked { shard, ticket, peer, matter });
     }
 
@@ -110,6 +110,7 @@ impl Shard {
         };
         let subscription = session.subscriptions.swap_remove(index);
         let granted = self.take_grant(key, topic, verdict);
+        let mut refused_by = ErrorCode::PermissionDenied;
         match granted {
             Ok(()) => {
                 self.subscribe(key, id, topic, options);
@@ -117,11 +118,15 @@ impl Shard {
                     self.forget_grant(key, topic);
                 }
             }
-            Err((code, text)) => self.fail_with(key, id.as_ref(), code, &text),
+            Err((code, text)) => {
+                refused_by = code;
+                self.fail_with(key, id.as_ref(), code, &text);
+            }
         }
         // Only now: the channel's entry, if it is new, belongs to the subscription that has taken over.
         self.channels[subscription.channel as usize].pending -= 1;
         self.drop_channel_if_unused(subscription.channel);
+        self.close_if_roomless(key, refused_by);
     }
 
     /// The authority's answer to [`Shard::renew`].

@@ -4,6 +4,7 @@
 //!
 //! - [`authenticate`]: who is there, and who no longer
 //! - [`authorise`]: what they may do
+//! - [`room`]: the greeting, and the one room of a connection that knows no other
 //! - [`subscribe`]: subscribe, unsubscribe, and what their replies do
 //! - [`publish`]: message and publish
 //! - [`query`]: presence, history, users, status
@@ -14,6 +15,7 @@ mod authorise;
 mod publish;
 mod query;
 mod request;
+mod room;
 mod subscribe;
 
 pub(crate) use publish::ClientMessage;
@@ -32,6 +34,11 @@ use crate::rate::Meter;
 /// A session's key in its shard. Keys are used again; a [`ConnectionId`] is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionKey(pub u32);
+
+impl SessionKey {
+    /// No session's key: what asks in no session's name asks with it.
+    pub(crate) const NOBODY: SessionKey = SessionKey(u32::MAX);
+}
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +97,8 @@ pub(crate) struct Subscription {
     /// The shard's key of the channel.
     pub(crate) channel: u32,
     pub(crate) state: SubscriptionState,
+    /// Whether its beginning stands in the channel's history, and its end has to.
+    pub(crate) posted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,7 +285,8 @@ impl Session {
 
     /// Who it is, for the application.
     pub(crate) fn peer(&self) -> Peer {
-        Peer { connection: self.id, user: self.opening.identity.user.clone() }
+        let user = self.opening.identity.user.clone();
+        Peer { connection: self.id, user, room: self.room().cloned() }
     }
 
     /// How many subscriptions it has.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_protocol::command::{SubscribeOptions, Topic};
+use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::event::Subscribed;
 use fanfare_protocol::{ErrorCode, Event, RequestId};
 
@@ -112,17 +113,18 @@ impl Shard {
         let own_info =
             || session.opening.identity.standing.as_ref().and_then(|standing| standing.info.clone());
         let habits = self.lanes.habits(session.opening.lane);
+        let by_habit = if history.is_ok() { habits.history_on_join } else { 0 };
         let request = match topic {
             Topic::Channel(name) => Request::Subscribe(Subscribe {
                 shard: self.id,
                 channel: name.clone(),
                 member: session.member_name(),
                 name: session.opening.identity.name().cloned(),
-                hears_members: habits.hears_members,
+                hears_members: hears_presence(habits),
                 posts_entries: habits.posts_entries,
                 info: options.info.take().or_else(own_info),
                 recover: options.recover,
-                history: options.history.max(unasked),
+                history: options.history.max(unasked).max(by_habit),
                 presence: options.presence && namespace.presence,
                 namespace,
             }),
@@ -131,7 +133,7 @@ impl Shard {
         let joining = Joining { channel, filter: options.filter, recovery_refused, by_backend };
         let ticket = self.ask(key, id, Question::Subscribe(joining));
         let state = SubscriptionState::Asked(ticket.0 as u32);
-        self.begin_subscription(key, Subscription { channel, state });
+        self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.broker.submit(request, ReplyTo::Shard(self.id, ticket));
     }
 
@@ -183,7 +185,8 @@ impl Shard {
                 self.drop_channel_if_unused(channel);
                 self.forget_grant(key, &topic);
                 let code = if let Reply::Failed(code) = other { code } else { ErrorCode::Internal };
-                return self.fail(key, id, code);
+                self.fail(key, id, code);
+                return self.close_if_roomless(key, code);
             }
         };
         // Members so far get what waits; the new one has it in its replay or has no claim to it.
@@ -202,9 +205,26 @@ impl Shard {
                 presence: outcome.and_then(|outcome| outcome.presence.as_ref()),
             }),
         );
+        self.began(key, channel, &topic, outcome);
+    }
+
+    /// What a new member gets after the answer, and what the others hear of it.
+    fn began(&mut self, key: SessionKey, channel: u32, topic: &Topic, outcome: Option<&broker::Subscribed>) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let habits = self.lanes.habits(session.opening.lane);
+        if habits.hears_members
+            && let Topic::Channel(channel) = topic
+            && let Some(member) = outcome.and_then(|outcome| outcome.own.as_deref())
+        {
+            self.send(key, &Event::Joined { channel, member });
+        }
         if let Some(outcome) = outcome {
             self.replay(key, outcome);
         }
+        if habits.hears_roster {
+            self.want_roster(channel);
+        }
+        self.post_coming(key, channel);
     }
 
     /// Takes out what the session may not see any more: what it asked by may have been replaced, or have ended, while the
@@ -251,6 +271,7 @@ impl Shard {
         let subscription = session.subscriptions.swap_remove(index);
         self.leave(key, subscription, true);
         self.send(key, &Event::Unsubscribed { id: None, topic, reason: Some(reason) });
+        self.close_if_roomless(key, reason);
     }
 
     /// Whether the session has, or has asked for, a subscription to the topic.
@@ -271,7 +292,7 @@ impl Shard {
         self.forget_grant(key, &topic);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let member = session.member_name();
-        let hears_members = self.lanes.habits(session.opening.lane).hears_members;
+        let hears_members = hears_presence(self.lanes.habits(session.opening.lane));
         match subscription.state {
             SubscriptionState::Authorising(_) => {
                 // The broker has not heard of it.
@@ -299,6 +320,9 @@ impl Shard {
             Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern),
         };
         self.broker.submit(request, ReplyTo::Nobody);
+        if subscription.posted {
+            self.post_going(key, channel);
+        }
         self.drop_channel_if_unused(channel);
     }
 
@@ -308,4 +332,9 @@ impl Shard {
             subscription.state = SubscriptionState::Member(slot);
         }
     }
+}
+
+/// Whether the broker has to tell such a member who comes and who goes.
+fn hears_presence(habits: Habits) -> bool {
+    habits.hears_members || habits.hears_roster
 }

@@ -18,14 +18,7 @@ impl Shard {
         match delivery {
             Delivery::Publication(publication) => self.published(&publication, unix_ms),
             Delivery::Presence { channel, member, joined } => {
-                if let Some(key) = self.by_name.get(&channel).copied() {
-                    let event = match joined {
-                        true => Event::Joined { channel: &channel, member: &member },
-                        false => Event::Left { channel: &channel, member: &member },
-                    };
-                    self.waiting_bytes += self.channels[key as usize].enqueue_event(&event, &mut self.lanes);
-                    self.schedule(key);
-                }
+                self.moved(&channel, &member, joined);
             }
             Delivery::Direct(target, message) => {
                 let mut keys = self.keys_of(&target);
@@ -107,10 +100,14 @@ impl Shard {
 
     fn replied(&mut self, ticket: Ticket, reply: Reply) {
         let Some(asking) = self.take_question(ticket) else { return };
-        if !self.is_current(&asking) {
-            return;
-        }
+        let is_current = self.is_current(&asking);
         let Asking { key, id, question, .. } = asking;
+        match question {
+            Question::Roster { channel } => return self.roster(&channel, &reply),
+            Question::Enter(going) if !is_current => return self.posted(None, None, *going, &reply),
+            _ if !is_current => return,
+            _ => {}
+        }
         let id = id.as_ref();
         if let Some(session) = self.sessions.get_mut(key.0 as usize) {
             session.broker_in_flight = session.broker_in_flight.saturating_sub(1);
@@ -119,6 +116,7 @@ impl Shard {
             (Question::Subscribe(joining), reply) => {
                 self.subscribed(key, id, ticket.0 as u32, joining, reply);
             }
+            (Question::Enter(going), reply) => self.posted(Some(key), id, *going, &reply),
             (_, Reply::Failed(code)) => self.fail(key, id, code),
             (question, _) if let Some(denial) = self.no_longer_allowed(key, &question) => {
                 self.deny(key, id, denial);
@@ -206,6 +204,7 @@ impl Shard {
                 }
                 Instruction::Unsubscribe(topic) if self.is_subscribed(key, topic) => {
                     self.unsubscribe(key, None, topic);
+                    self.close_if_roomless(key, ErrorCode::PermissionDenied);
                 }
                 Instruction::Disconnect(code) => self.close(key, *code, None),
                 Instruction::Revoke { before_unix_ms } => self.revoke(key, target, *before_unix_ms),
@@ -217,7 +216,7 @@ impl Shard {
 
     /// What the backend begins needs no rule, and is not ended by one.
     fn subscribe_for_the_backend(&mut self, key: SessionKey, topic: &Topic) {
-        if !self.session(key).is_some_and(Session::is_authenticated) {
+        if !self.session(key).is_some_and(Session::is_authenticated) || self.is_bound(key) {
             return;
         }
         let scope = match topic {

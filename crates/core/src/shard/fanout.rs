@@ -11,7 +11,7 @@ use crate::outbox::{BURST_FACTOR, Chunk, Tag};
 use crate::session::{Lagged, Phase, Session, SessionKey};
 
 /// A channel with more members than this is large: its copies are written after everything else, in slices.
-const SMALL_CHANNEL_MEMBERS: usize = 64;
+pub(super) const SMALL_CHANNEL_MEMBERS: usize = 64;
 
 /// Channels of which a session is owed word that messages were given up. With more of them it is closed as
 /// slow: it can then recover, where it could not make sense of the gaps.
@@ -56,6 +56,8 @@ impl Shard {
         self.give_waiting(key, self.settings.limits.outbox_bytes_max.saturating_mul(BURST_FACTOR / 4));
         if self.channels[key as usize].waiting_bytes() > 0 {
             self.again.push(key);
+        } else {
+            self.ask_roster(key);
         }
         self.drop_channel_if_unused(key);
     }

@@ -8,7 +8,6 @@ use super::Shard;
 use super::fanout::put;
 use crate::auth::Identity;
 use crate::outbox::Chunk;
-use crate::ports::application::Peer;
 use crate::ports::broker::{ReplyTo, Request};
 use crate::session::{Authentication, Ending, Link, Opening, Phase, Session, SessionKey};
 use crate::timers::{Timer, TimerKind};
@@ -63,6 +62,7 @@ impl Shard {
             self.expel(key, ErrorCode::TokenRevoked);
         } else {
             self.begin_token(key);
+            self.welcome(key);
         }
     }
 
@@ -274,7 +274,7 @@ impl Shard {
             }
             self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
         }
-        self.application.disconnected(Peer { connection: session.id, user: session.opening.identity.user });
+        self.application.disconnected(session.peer());
     }
 
     fn leave_all(&mut self, key: SessionKey, deliberate: bool) {
@@ -310,6 +310,10 @@ impl Shard {
     /// Does what is due.
     pub fn tick(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now_ms) {
+            if timer.kind == TimerKind::Roster {
+                self.roster_time(timer.key);
+                continue;
+            }
             let current = self.sessions.get(timer.key as usize).is_some_and(|s| s.id.serial == timer.serial);
             if current && is_peers(timer.kind) && timer.due_ms + LATE_MS < self.now_ms {
                 // It was this thread that slept: what the peer did meanwhile has still to be read.
@@ -364,7 +368,8 @@ impl Shard {
             TimerKind::Authentication if session.authentication == Authentication::Awaited => {
                 self.expel(key, ErrorCode::AuthenticationRequired);
             }
-            TimerKind::Authentication => {}
+            // The other one is a channel's.
+            TimerKind::Authentication | TimerKind::Roster => {}
             TimerKind::Expiry => self.expire(key),
             TimerKind::OwedPong => self.pong_owed(key),
             TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),

@@ -9,6 +9,7 @@
 //! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
+//! - [`roster`]: who comes, who goes, who is there
 //! - [`fanout`]: from a channel's batch to its members' outboxes
 
 mod census;
@@ -18,6 +19,7 @@ mod expiry;
 mod fanout;
 mod lanes;
 mod lifecycle;
+mod roster;
 mod toll;
 mod transport;
 
@@ -40,7 +42,7 @@ use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
-use crate::ports::broker::{Broker, ShardId, Ticket};
+use crate::ports::broker::{Broker, Publish, ShardId, Ticket};
 use crate::session::{Authentication, ClientMessage, Phase, Session, SessionKey};
 use crate::timers::Timers;
 pub use census::Census;
@@ -120,13 +122,32 @@ struct Asking {
 pub(crate) enum Question {
     Subscribe(Joining),
     Authenticate,
-    Authorise { topic: Topic, options: Box<SubscribeOptions> },
-    Renew { topic: Topic },
-    Publish { acknowledge: bool },
-    Presence { channel: ChannelName },
-    History { channel: ChannelName },
+    Authorise {
+        topic: Topic,
+        options: Box<SubscribeOptions>,
+    },
+    Renew {
+        topic: Topic,
+    },
+    Publish {
+        acknowledge: bool,
+    },
+    Presence {
+        channel: ChannelName,
+    },
+    /// The list of members that a channel's members here get unasked.
+    Roster {
+        channel: ChannelName,
+    },
+    /// Whether the entry of a coming was taken; this is the one of its going.
+    Enter(Box<Publish>),
+    History {
+        channel: ChannelName,
+    },
     Users,
-    SetStatus { status: fanfare_protocol::command::Status },
+    SetStatus {
+        status: fanfare_protocol::command::Status,
+    },
     Call,
 }
 
@@ -232,7 +253,7 @@ impl Shard {
         let max = self.settings.limits.requests_in_flight_max;
         self.sessions.get(key.0 as usize).is_some_and(|session| {
             u32::from(session.broker_in_flight) < max && session.authentication != Authentication::Verifying
-        })
+        }) && !self.is_entering(key)
     }
 
     /// Whether the session's outbox has room for the answers to another command.
@@ -264,13 +285,18 @@ impl Shard {
             return self.fail(key, command.id(), ErrorCode::AuthenticationRequired);
         }
         match command {
+            Command::Subscribe { id, .. } | Command::Unsubscribe { id, .. } if self.is_bound(key) => {
+                let text = "this connection is in its one room and in no other";
+                self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
+            }
             Command::Connect { id } => self.connect(key, id.as_ref()),
             Command::Authenticate { id, token } => self.authenticate(key, id, token),
             Command::Subscribe { id, topic, options } => self.subscribe(key, id, &topic, options),
             Command::Unsubscribe { id, topic } => self.unsubscribe(key, id.as_ref(), &topic),
             Command::Message { id, channel, data, labels, echo } => {
                 let Some(channel) = channel.or_else(|| self.room(key)) else {
-                    return self.fail(key, id.as_ref(), ErrorCode::InvalidChannel);
+                    let text = "this connection has no room to send to";
+                    return self.fail_with(key, id.as_ref(), ErrorCode::InvalidChannel, text);
                 };
                 let message = ClientMessage { channel, data, labels, echo, idempotency_key: None };
                 self.publish(key, id, message, false);
@@ -299,7 +325,7 @@ impl Shard {
         self.session(key)?.room().cloned()
     }
 
-    fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
+    pub(crate) fn connect(&mut self, key: SessionKey, id: Option<&RequestId>) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let (connection, user) = (session.id, session.opening.identity.user.clone());
         let expires_in_ms = self.expires_in_ms(key);

@@ -105,6 +105,11 @@ impl Shard {
         }
     }
 
+    /// Whether a ping of the transport may be answered by whoever frames for the session.
+    pub fn takes_ping(&mut self, key: SessionKey, payload: &[u8]) -> bool {
+        self.phase(key) == Phase::Open && !self.is_blocked(key) && self.spend_on_ping(key, payload)
+    }
+
     /// The next session on a bare lane whose connection has to show that it is alive.
     pub fn next_heartbeat(&mut self) -> Option<SessionKey> {
         self.heartbeats.pop_front().map(SessionKey)
@@ -118,11 +123,13 @@ impl Shard {
     pub(super) fn heartbeat(&mut self, key: SessionKey) {
         let deadlines = &self.settings.deadlines;
         let (interval_ms, pong_ms) = (u64::from(deadlines.ping_interval_ms), u64::from(deadlines.pong_ms));
+        // A client that has gone unnoticed may come back for as long as one that was seen to go.
+        let ages = deadlines.resume_ms.div_ceil(deadlines.ping_interval_ms.max(1)) as usize + 1;
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         let link = session.link;
         if link != Link::Gone {
             self.heartbeats.push_back(key.0);
-            session.outbox.age_retained();
+            session.outbox.age_retained(ages);
         }
         match link {
             Link::Answering => self.after(key, TimerKind::Pong, pong_ms),

@@ -9,7 +9,7 @@ use fanfare_testkit::history::{History, Operation};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
 use fanfare_testkit::script;
 
-use super::{CHANNELS, GRACE_MS, LONG_SIZE, LOUD, World, number, place_of};
+use super::{CHANNELS, GRACE_MS, LONG_SIZE, LOUD, SOFT, World, number, place_of};
 
 impl World {
     /// All sockets read, all clients come back, everything rests; then everything goes.
@@ -33,7 +33,8 @@ impl World {
         }
         let away: Vec<usize> = (0..self.actors.len()).filter(|a| self.actors[*a].client.is_none()).collect();
         assert!(away.is_empty(), "{away:?} cannot come back");
-        self.members.end(&mut self.bench);
+        self.members.iter().for_each(|members| members.end(&mut self.bench));
+        self.guests.end(&mut self.bench);
         self.note_end();
         self.bench.end();
         for actor in 0..self.actors.len() {
@@ -105,7 +106,7 @@ impl World {
             };
             for (actor, state) in self.actors.iter().enumerate() {
                 let is_member = state.subs.get(channel).is_some_and(|sub| sub.live);
-                if is_member && !channel.starts_with("bare") && channel != LOUD {
+                if is_member && !channel.starts_with("bare") && channel != LOUD && channel != SOFT {
                     self.history.add(actor as u32, Operation::Transition { joined: true }, channel);
                 }
             }

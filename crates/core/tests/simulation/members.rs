@@ -26,9 +26,15 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Opens an observer, which wants none of the messages and reads at once.
-    pub(crate) fn watch(bench: &mut Bench, channel: &'static str, grace_ms: u64, actors: usize) -> Self {
-        let observer = bench.open("observer", 0, opening(0, None), false);
+    /// Opens an observer on a lane, which wants none of the messages and reads at once.
+    pub(crate) fn watch(
+        bench: &mut Bench,
+        channel: &'static str,
+        lane: u8,
+        grace_ms: u64,
+        actors: usize,
+    ) -> Self {
+        let observer = bench.open(&format!("observer of {channel}"), 0, opening(lane, None), false);
         let subscribe = script::command(&format!("subscribe {channel} filter=none:none"), &bench.epochs);
         bench.command(observer, subscribe);
         bench.settle();
@@ -63,6 +69,10 @@ impl Members {
         for line in bench.clients[self.observer].take_lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let [word @ ("joined" | "left"), _, member] = words[..] else { continue };
+            // Its own coming, where it hears of it.
+            if !member.starts_with('u') {
+                continue;
+            }
             let user = member.trim_start_matches('u').split('*').next().and_then(|user| user.parse().ok());
             let joined = word == "joined";
             history.add(OBSERVER, Operation::Told { joined }, self.channel).by(user.unwrap_or(u32::MAX));

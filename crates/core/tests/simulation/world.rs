@@ -16,6 +16,7 @@ use fanfare_core::limits::Rate;
 use fanfare_core::namespace::OutboxPolicy;
 use fanfare_core::ports::broker::{Broker as _, Delivery};
 use fanfare_core::session::Phase;
+use fanfare_protocol::dialect::Habits;
 use fanfare_testkit::client::Client;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
 use fanfare_testkit::lane::UNIX_BEGIN_MS;
@@ -23,6 +24,7 @@ use fanfare_testkit::rng::Rng;
 use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
 
+use crate::guests::Guests;
 use crate::members::Members;
 use crate::rights::{GUARDED, Permits, Revocation, Token};
 use ending::note_held;
@@ -30,9 +32,12 @@ use guarded::{Found, LISTENER};
 
 /// Channels with different settings; see [`setup`].
 const CHANNELS: [&str; 10] =
-    ["long:a", "long:b", "short:c", "bare:d", LOUD, "soft:f", "last:g", "vault:h", "staff:i", "long:$j"];
-/// The channel whose joins and leaves are watched.
+    ["long:a", "long:b", "short:c", "bare:d", LOUD, SOFT, "last:g", "vault:h", "staff:i", "long:$j"];
+/// The channel whose joins and leaves everyone hears of, and one where only those do who expect it: both are watched.
 const LOUD: &str = "loud:e";
+const SOFT: &str = "soft:f";
+/// The lane of those who expect it.
+const HEARING: u8 = 3;
 /// Why a publish may fail.
 const FAILURES: [&str; 5] = [
     "overloaded",
@@ -47,6 +52,8 @@ const GRACE_MS: u64 = 2_000;
 
 fn setup(seed: u64) -> Setup {
     let mut setup = Setup { shards: 3, seed, tokens: true, ..Setup::default() };
+    setup.habits[0] = Habits { hears_members: true, ..Habits::default() };
+    setup.habits[1] = Habits { one_room: true, posts_entries: true, history_on_join: 2, ..Habits::default() };
     setup.settings.deadlines.expiry_warning_ms = 1_000;
     if seed.is_multiple_of(4) {
         setup.settings.rate_limits.connection = Rate { per_second: 3, burst: 6 };
@@ -58,7 +65,10 @@ fn setup(seed: u64) -> Setup {
     setup.namespace("long", |n| n.history_size = LONG_SIZE);
     setup.namespace("short", |n| (n.history_size, n.history_ttl_ms) = (6, 3_000));
     setup.namespace("bare", |n| (n.history_size, n.presence) = (0, false));
-    setup.namespace("soft", |n| n.outbox_policy = OutboxPolicy::DropOldest);
+    setup.namespace("guests", |n| n.history_size = 10_000);
+    setup.namespace("soft", |n| {
+        (n.outbox_policy, n.presence_grace_ms) = (OutboxPolicy::DropOldest, GRACE_MS as u32);
+    });
     setup.namespace("last", |n| n.outbox_policy = OutboxPolicy::KeepLatest);
     setup.namespace("vault", |n| n.rules.subscribe = Access::Token);
     setup.namespace("staff", |n| n.rules.subscribe = Access::Roles(["crew".into()].into()));
@@ -111,7 +121,8 @@ pub(crate) struct World {
     bench: Bench,
     rng: Rng,
     actors: Vec<Actor>,
-    members: Members,
+    members: [Members; 2],
+    guests: Guests,
     /// What happened, for the checker.
     pub(crate) history: History,
     /// What happened, for comparing runs.
@@ -138,7 +149,8 @@ impl World {
         let places = Arc::new(());
         note_held(&bench, &places, &mut history);
         let permits = Permits::new(CLIENTS as usize, &[LISTENER], &mut history);
-        let members = Members::watch(&mut bench, LOUD, GRACE_MS, CLIENTS as usize);
+        let mut watch = |channel, lane| Members::watch(&mut bench, channel, lane, GRACE_MS, CLIENTS as usize);
+        let members = [watch(LOUD, 0), watch(SOFT, HEARING)];
         (0..bench.shards.len()).for_each(|shard| bench.hold(shard, true));
         let actors = (0..CLIENTS).map(|_| Actor::default()).collect();
         let (rng, trace) = (Rng::new(seed), String::new());
@@ -148,6 +160,7 @@ impl World {
             rng,
             actors,
             members,
+            guests: Guests::default(),
             history,
             trace,
             next: 0,
@@ -166,7 +179,7 @@ impl World {
     pub(crate) fn step(&mut self) {
         let actor = self.rng.below(self.actors.len());
         let shard = self.rng.below(self.bench.shards.len());
-        match self.rng.below(125) {
+        match self.rng.below(130) {
             0..26 => (0..=self.rng.below(3)).for_each(|_| self.publish(actor)),
             26..34 => self.toggle(actor),
             34..56 => {
@@ -184,6 +197,7 @@ impl World {
             96..106 => self.tell_found(),
             106 => self.revoke(actor),
             107..109 => self.send_revocation(),
+            113..118 => self.guests.step(&mut self.bench, &mut self.rng),
             109..113 => {
                 let channel = *self.rng.pick(&CHANNELS);
                 self.look_back(actor, channel);
@@ -202,7 +216,7 @@ impl World {
         if self.actors[actor].client.is_some() {
             return;
         }
-        let lane = self.rng.below(2) as u8;
+        let lane = if self.rng.chance(20) { HEARING } else { self.rng.below(2) as u8 };
         let shard = self.rng.below(self.bench.shards.len());
         let name = format!("u{actor}");
         let opening = self.arrive(actor, lane);
@@ -345,12 +359,15 @@ impl World {
     /// Looks at who is a member now.
     fn look(&mut self, deliberate: Option<usize>) {
         let clients: Vec<Option<usize>> = self.actors.iter().map(|actor| actor.client).collect();
-        self.members.look(&mut self.bench, &clients, deliberate, &mut self.history);
+        for members in &mut self.members {
+            members.look(&mut self.bench, &clients, deliberate, &mut self.history);
+        }
     }
 
     /// Everybody takes note of what came.
     fn read(&mut self) {
         self.bench.answer_pings();
+        self.guests.look(&mut self.bench);
         self.look(None);
         self.listen();
         for actor in 0..self.actors.len() {

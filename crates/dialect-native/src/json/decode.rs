@@ -1,40 +1,54 @@
 //! A message's members into a command.
 
+use fanfare_json::failure::{self, Checked, Failure};
+use fanfare_json::{fields, members, message};
 use fanfare_protocol::command::{HistoryRange, Status, SubscribeOptions, Topic};
 use fanfare_protocol::dialect::DecodeLimits;
-use fanfare_protocol::{ChannelName, Command, ErrorCode, Rejection, RequestId};
+use fanfare_protocol::{ChannelName, Command, ErrorCode, Incoming, Rejection, RequestId};
 
-use super::fields;
-use super::members::{self, Members};
+use super::fields as own;
 use crate::HISTORY_LIMIT_DEFAULT;
-use crate::failure::{self, Checked, Failure};
 
-/// Understands one message.
-pub(super) fn decode(text: &str, limits: &DecodeLimits) -> Result<Command, Rejection> {
-    let deep = members::too_deep(text.as_bytes(), limits.depth_max);
-    let members = match members::parse(text) {
-        Ok(members) => members,
-        Err(_) if deep => return Err(Failure::too_deep(limits).reject(None)),
-        Err(failure) => return Err(failure.reject(None)),
-    };
-    let mut id = fields::request_id(members.id, limits).map_err(|failure| failure.reject(None))?;
-    if deep {
-        return Err(Failure::too_deep(limits).reject(id));
+members! {
+    /// Every member that some command knows.
+    pub(super) struct Members {
+        kind = "type",
+        id = "id",
+        channel = "channel",
+        pattern = "pattern",
+        data = "data",
+        binary = "binary",
+        token = "token",
+        method = "method",
+        recover = "recover",
+        history = "history",
+        filter = "filter",
+        info = "info",
+        presence = "presence",
+        echo = "echo",
+        idempotency_key = "idempotency_key",
+        tags = "tags",
+        key = "key",
+        counts_only = "counts_only",
+        since = "since",
+        limit = "limit",
+        reverse = "reverse",
+        status = "status",
+        users = "users",
     }
-    command(&members, &mut id, limits).map_err(|failure| failure.reject(id))
 }
 
-/// Builds the command, and takes the id only when nothing can fail any more: a refusal needs it too.
+/// Understands one message.
+pub(super) fn decode(message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
+    let id = |members: &Members<'_>| fields::request_id("id", members.id, limits);
+    message::decode(message, limits, id, |members, id| command(members, id, limits))
+}
+
+/// Builds the command.
 fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLimits) -> Checked<Command> {
-    let Some(kind) = fields::given(members.kind) else {
-        return Err(Failure::new(ErrorCode::InvalidMessage, "the message has no type"));
-    };
-    let kind = fields::text("type", Some(kind))
-        .ok()
-        .flatten()
-        .ok_or_else(|| Failure::new(ErrorCode::InvalidMessage, "type must be a string"))?;
+    let kind = fields::kind(members.kind)?;
     Ok(match &*kind {
-        "message" => message(members, id, limits)?,
+        "message" => self::message(members, id, limits)?,
         "publish" => publish(members, id, fields::flag("echo", members.echo)?, limits)?,
         "subscribe" => {
             let (topic, options) = (topic(members)?, subscribe_options(members, limits)?);
@@ -47,7 +61,8 @@ fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
         "request" => {
             let method = fields::required("method", members.method)?;
             let method = failure::name("method", &method, limits)?;
-            let data = fields::payload(members)?.unwrap_or_else(fanfare_protocol::Payload::null);
+            let data = fields::payload(members.data, members.binary)?
+                .unwrap_or_else(fanfare_protocol::Payload::null);
             Command::Request { id: id.take(), method, data }
         }
         "ping" => Command::Ping { id: id.take() },
@@ -66,7 +81,7 @@ fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
             Command::SetStatus { id: id.take(), status }
         }
         "users" => {
-            let users = fields::users(members.users, limits)?;
+            let users = own::users(members.users, limits)?;
             Command::Users { id: id.take(), users }
         }
         "auth" => {
@@ -77,7 +92,8 @@ fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
         "disconnect" => Command::Disconnect,
         other => {
             let kind = failure::name("type", other, limits)?;
-            let data = fields::payload(members)?.unwrap_or_else(fanfare_protocol::Payload::null);
+            let data = fields::payload(members.data, members.binary)?
+                .unwrap_or_else(fanfare_protocol::Payload::null);
             Command::Custom { id: id.take(), kind, data }
         }
     })
@@ -89,12 +105,12 @@ fn message(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
         return publish(members, id, true, limits);
     }
     let channel = channel(members)?;
-    let data = fields::payload(members)?.ok_or_else(|| Failure::missing("data"))?;
+    let data = fields::payload(members.data, members.binary)?.ok_or_else(|| Failure::missing("data"))?;
     Ok(Command::Message {
         id: None,
         channel: Some(channel),
         data,
-        labels: fields::labels(members, limits)?,
+        labels: own::labels(members, limits)?,
         echo: true,
     })
 }
@@ -106,8 +122,8 @@ fn publish(
     limits: &DecodeLimits,
 ) -> Checked<Command> {
     let channel = channel(members)?;
-    let data = fields::payload(members)?.ok_or_else(|| Failure::missing("data"))?;
-    let labels = fields::labels(members, limits)?;
+    let data = fields::payload(members.data, members.binary)?.ok_or_else(|| Failure::missing("data"))?;
+    let labels = own::labels(members, limits)?;
     let idempotency_key = fields::text("idempotency_key", members.idempotency_key)?
         .map(|key| failure::name("idempotency_key", &key, limits))
         .transpose()?;
@@ -115,15 +131,15 @@ fn publish(
 }
 
 fn channel(members: &Members<'_>) -> Checked<ChannelName> {
-    failure::channel(&fields::required("channel", members.channel)?)
+    failure::channel("channel", &fields::required("channel", members.channel)?)
 }
 
 fn topic(members: &Members<'_>) -> Checked<Topic> {
     let channel = fields::text("channel", members.channel)?;
     let pattern = fields::text("pattern", members.pattern)?;
     match (channel, pattern) {
-        (Some(name), None) => Ok(Topic::Channel(failure::channel(&name)?)),
-        (None, Some(pattern)) => Ok(Topic::Pattern(failure::pattern(&pattern)?)),
+        (Some(name), None) => Ok(Topic::Channel(failure::channel("channel", &name)?)),
+        (None, Some(pattern)) => Ok(Topic::Pattern(failure::pattern("pattern", &pattern)?)),
         (None, None) => Err(Failure::missing("channel")),
         (Some(_), Some(_)) => Err(Failure::new(ErrorCode::InvalidField, "give channel or pattern, not both")),
     }
@@ -132,9 +148,9 @@ fn topic(members: &Members<'_>) -> Checked<Topic> {
 fn subscribe_options(members: &Members<'_>, limits: &DecodeLimits) -> Checked<SubscribeOptions> {
     Ok(SubscribeOptions {
         token: fields::secret("token", members.token)?,
-        recover: fields::position("recover", members.recover)?,
+        recover: own::position("recover", members.recover)?,
         history: fields::count("history", members.history)?.unwrap_or(0),
-        filter: fields::filter(members.filter, limits)?,
+        filter: own::filter(members.filter, limits)?,
         info: fields::given(members.info).map(fields::json),
         presence: fields::flag("presence", members.presence)?,
     })
@@ -142,7 +158,7 @@ fn subscribe_options(members: &Members<'_>, limits: &DecodeLimits) -> Checked<Su
 
 fn history_range(members: &Members<'_>) -> Checked<HistoryRange> {
     Ok(HistoryRange {
-        since: fields::position("since", members.since)?,
+        since: own::position("since", members.since)?,
         limit: fields::count("limit", members.limit)?.unwrap_or(HISTORY_LIMIT_DEFAULT),
         reverse: fields::flag("reverse", members.reverse)?,
     })

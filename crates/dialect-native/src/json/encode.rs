@@ -1,11 +1,11 @@
 //! An event into an object.
 
+use fanfare_json::object::{self, flag, key, list, number, span, text, time};
+use fanfare_json::write;
 use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::{ClientBounds, Direct, ErrorEvent, Member, Members, Subscribed, UserState};
 use fanfare_protocol::publication::Labels;
-use fanfare_protocol::{CloseCode, ErrorCode, Event, Position, Publication, RequestId, UserId};
-
-use super::write;
+use fanfare_protocol::{ErrorCode, Event, Position, Publication, RequestId, UserId};
 
 /// Appends the event.
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -67,57 +67,23 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         Event::Lagged { channel, dropped } => {
             open(out, "lagged", None);
             text(out, "channel", channel.as_str());
-            key(out, "dropped");
-            write::number(out, *dropped);
+            number(out, "dropped", *dropped);
         }
-        Event::Disconnect { code, reconnect_after_ms } => disconnect(out, *code, *reconnect_after_ms),
+        Event::Disconnect { code, reconnect_after_ms } => {
+            open(out, "disconnect", None);
+            object::farewell(out, *code, *reconnect_after_ms);
+        }
     }
     out.push(b'}');
 }
 
-/// Begins an object; `kind` is one of our own words.
+/// Begins an object.
 fn open(out: &mut Vec<u8>, kind: &str, id: Option<&RequestId>) {
-    write::raw(out, "{\"type\":\"");
-    write::raw(out, kind);
-    out.push(b'"');
-    write::id(out, id);
-}
-
-fn key(out: &mut Vec<u8>, name: &str) {
-    write::raw(out, ",\"");
-    write::raw(out, name);
-    write::raw(out, "\":");
-}
-
-fn text(out: &mut Vec<u8>, name: &str, value: &str) {
-    key(out, name);
-    write::string(out, value);
-}
-
-fn flag(out: &mut Vec<u8>, name: &str, value: bool) {
-    key(out, name);
-    write::raw(out, if value { "true" } else { "false" });
-}
-
-fn time(out: &mut Vec<u8>, name: &str, ms: u64) {
-    key(out, name);
-    write::time(out, ms);
-}
-
-fn count(out: &mut Vec<u8>, name: &str, value: u32) {
-    key(out, name);
-    write::number(out, value);
-}
-
-fn list<T>(out: &mut Vec<u8>, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
-    out.push(b'[');
-    for (index, value) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        item(out, value);
+    object::open(out, kind);
+    if let Some(id) = id {
+        key(out, "id");
+        write::request_id(out, id);
     }
-    out.push(b']');
 }
 
 fn message(out: &mut Vec<u8>, publication: &Publication) {
@@ -126,10 +92,12 @@ fn message(out: &mut Vec<u8>, publication: &Publication) {
     write::string(out, publication.channel.as_str());
     from(out, publication);
     write::payload(out, &publication.data);
-    key(out, "offset");
-    write::number(out, publication.position.offset);
+    number(out, "offset", publication.position.offset);
     time(out, "timestamp", publication.timestamp_ms);
     labels(out, publication.labels.as_deref());
+    if let Some(entry) = publication.kind.entry() {
+        text(out, "entry", entry);
+    }
 }
 
 /// A message in a page of history: the channel is the page's, and the offset comes first.
@@ -140,6 +108,9 @@ fn past_message(out: &mut Vec<u8>, publication: &Publication) {
     write::payload(out, &publication.data);
     time(out, "timestamp", publication.timestamp_ms);
     labels(out, publication.labels.as_deref());
+    if let Some(entry) = publication.kind.entry() {
+        text(out, "entry", entry);
+    }
     out.push(b'}');
 }
 
@@ -187,17 +158,15 @@ fn user_id(out: &mut Vec<u8>, user: Option<&UserId>) {
 
 fn expires_in(out: &mut Vec<u8>, ms: Option<u64>) {
     if let Some(ms) = ms {
-        key(out, "expires_in");
-        write::span(out, ms);
+        span(out, "expires_in", ms);
     }
 }
 
 fn client_bounds(out: &mut Vec<u8>, bounds: ClientBounds) {
     write::raw(out, ",\"limits\":{\"message_bytes\":");
     write::number(out, bounds.message_bytes_max);
-    count(out, "subscriptions", bounds.subscriptions_max);
-    key(out, "ping_interval");
-    write::span(out, bounds.ping_interval_ms);
+    number(out, "subscriptions", bounds.subscriptions_max);
+    span(out, "ping_interval", bounds.ping_interval_ms);
     out.push(b'}');
 }
 
@@ -211,8 +180,7 @@ fn topic(out: &mut Vec<u8>, topic: &Topic) {
 fn position(out: &mut Vec<u8>, position: Position) {
     key(out, "epoch");
     write::plain(out, position.epoch);
-    key(out, "offset");
-    write::number(out, position.offset);
+    number(out, "offset", position.offset);
 }
 
 fn subscribed(out: &mut Vec<u8>, reply: &Subscribed<'_>) {
@@ -225,7 +193,7 @@ fn subscribed(out: &mut Vec<u8>, reply: &Subscribed<'_>) {
         flag(out, "recovered", recovered);
     }
     if matches!(reply.topic, Topic::Channel(_)) {
-        count(out, "replayed", reply.replayed);
+        number(out, "replayed", reply.replayed);
     }
     if let Some(members) = reply.presence {
         self::members(out, members);
@@ -261,7 +229,7 @@ fn membership(out: &mut Vec<u8>, kind: &str, channel: &str, member: &Member) {
 /// The value of `user` and the members that follow it.
 fn member(out: &mut Vec<u8>, member: &Member) {
     write::string(out, member.user.as_str());
-    count(out, "connections", member.connections);
+    number(out, "connections", member.connections);
     if let Some(info) = &member.info {
         key(out, "info");
         write::value(out, info);
@@ -277,8 +245,8 @@ fn members(out: &mut Vec<u8>, members: &Members) {
         self::member(out, member);
         out.push(b'}');
     });
-    count(out, "users", members.users);
-    count(out, "connections", members.connections);
+    number(out, "users", members.users);
+    number(out, "connections", members.connections);
 }
 
 fn user_state(out: &mut Vec<u8>, state: &UserState) {
@@ -295,21 +263,5 @@ fn error(out: &mut Vec<u8>, error: &ErrorEvent<'_>) {
     open(out, "error", error.id);
     text(out, "code", error.code.as_str());
     text(out, "error", &error.text);
-    retry_after(out, error.retry_after_ms);
-}
-
-fn disconnect(out: &mut Vec<u8>, code: CloseCode, reconnect_after_ms: Option<u32>) {
-    open(out, "disconnect", None);
-    key(out, "code");
-    write::number(out, code.number());
-    text(out, "reason", code.text());
-    flag(out, "reconnect", reconnect_after_ms.is_some());
-    retry_after(out, reconnect_after_ms);
-}
-
-fn retry_after(out: &mut Vec<u8>, ms: Option<u32>) {
-    if let Some(ms) = ms {
-        key(out, "retryAfter");
-        write::span(out, ms);
-    }
+    object::retry_after(out, error.retry_after_ms);
 }

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use fanfare_json::failure::{self, Checked, Failure};
+use fanfare_json::members::too_deep;
 use fanfare_protocol::command::{HistoryRange, Secret, Status, SubscribeOptions, Topic};
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::publication::{Filter, Labels};
@@ -16,8 +18,6 @@ use serde::de::IgnoredAny;
 use super::messages as proto;
 use super::messages::client_message::{Command as Said, Id};
 use crate::HISTORY_LIMIT_DEFAULT;
-use crate::failure::{self, Checked, Failure};
-use crate::json::too_deep;
 
 /// Understands one message.
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Command, Rejection> {
@@ -65,11 +65,11 @@ fn command(said: Option<Said>, id: &mut Option<RequestId>, limits: &DecodeLimits
         Said::Ping(_) => Command::Ping { id: id.take() },
         Said::Pong(_) => Command::Pong,
         Said::Presence(query) => {
-            let channel = failure::channel(&given("channel", query.channel)?)?;
+            let channel = failure::channel("channel", &given("channel", query.channel)?)?;
             Command::Presence { id: id.take(), channel, counts_only: query.counts_only }
         }
         Said::History(query) => {
-            let channel = failure::channel(&given("channel", query.channel)?)?;
+            let channel = failure::channel("channel", &given("channel", query.channel)?)?;
             let limit = query.limit.unwrap_or(HISTORY_LIMIT_DEFAULT);
             let range = HistoryRange { since: query.since.map(position), limit, reverse: query.reverse };
             Command::History { id: id.take(), channel, range }
@@ -106,7 +106,7 @@ fn message(message: proto::Publish, id: &mut Option<RequestId>, limits: &DecodeL
     if id.is_some() {
         return publish(message, id, true, limits);
     }
-    let channel = failure::channel(&given("channel", message.channel)?)?;
+    let channel = failure::channel("channel", &given("channel", message.channel)?)?;
     let data = payload("data", message.data, limits)?.ok_or_else(|| Failure::missing("data"))?;
     Ok(Command::Message {
         id: None,
@@ -123,7 +123,7 @@ fn publish(
     echo: bool,
     limits: &DecodeLimits,
 ) -> Checked<Command> {
-    let channel = failure::channel(&given("channel", message.channel)?)?;
+    let channel = failure::channel("channel", &given("channel", message.channel)?)?;
     let data = payload("data", message.data, limits)?.ok_or_else(|| Failure::missing("data"))?;
     let labels = labels(message.tags, &message.key, limits)?;
     let idempotency_key = optional_name("idempotency_key", &message.idempotency_key, limits)?;
@@ -152,8 +152,10 @@ fn labels(
 fn topic(topic: Option<proto::Topic>) -> Checked<Topic> {
     match topic.and_then(|topic| topic.topic) {
         None => Err(Failure::missing("channel")),
-        Some(proto::topic::Topic::Channel(name)) => Ok(Topic::Channel(failure::channel(&name)?)),
-        Some(proto::topic::Topic::Pattern(pattern)) => Ok(Topic::Pattern(failure::pattern(&pattern)?)),
+        Some(proto::topic::Topic::Channel(name)) => Ok(Topic::Channel(failure::channel("channel", &name)?)),
+        Some(proto::topic::Topic::Pattern(pattern)) => {
+            Ok(Topic::Pattern(failure::pattern("pattern", &pattern)?))
+        }
     }
 }
 

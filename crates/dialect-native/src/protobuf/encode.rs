@@ -110,6 +110,7 @@ fn past_message(publication: &neutral::Publication) -> proto::Message {
         timestamp_ms: publication.timestamp_ms,
         tags,
         key,
+        entry: publication.kind.entry().unwrap_or_default().to_owned(),
     }
 }
 

@@ -333,6 +333,8 @@ pub struct Message {
     >,
     #[prost(string, tag = "7")]
     pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub entry: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Published {

@@ -12,10 +12,9 @@ mod messages;
 
 use std::fmt;
 
+use fanfare_json::Failure;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Command, Dialect, ErrorCode, Event, FrameKind, Incoming, Rejection};
-
-use crate::failure::Failure;
 
 /// The native protocol as Protocol Buffers, WebSocket subprotocol [`NativeProtobuf::SUBPROTOCOL`].
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,30 +1,29 @@
 //! A foreign implementation of the schema: it compiles the file and knows none of our code.
 
+use fanfare_testkit::transcripts::{Schema, hex, spec};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::Value;
 
-use super::{hex, spec};
-
 /// The schema's types.
-pub(crate) struct Schema(DescriptorPool);
+pub(crate) struct Compiled(DescriptorPool);
 
-impl Schema {
+impl Compiled {
     pub(crate) fn read() -> Self {
         let files = protox::compile(["fanfare.proto"], [spec()]).unwrap();
         Self(DescriptorPool::from_file_descriptor_set(files).unwrap())
     }
+}
 
-    /// The bytes of a message given in the JSON form that Protocol Buffers define.
-    pub(crate) fn client_message(&self, json: &Value) -> Vec<u8> {
+impl Schema for Compiled {
+    fn client_message(&self, json: &Value) -> Vec<u8> {
         let kind = self.0.get_message_by_name("fanfare.native.v1.ClientMessage").unwrap();
         DynamicMessage::deserialize(kind, json)
             .unwrap_or_else(|error| panic!("{json}: {error}"))
             .encode_to_vec()
     }
 
-    /// The JSON form of a message's bytes; all of them are accounted for by the schema.
-    pub(crate) fn server_message(&self, bytes: &[u8]) -> Value {
+    fn server_message(&self, bytes: &[u8]) -> Value {
         let kind = self.0.get_message_by_name("fanfare.native.v1.ServerMessage").unwrap();
         let message = DynamicMessage::decode(kind, bytes).unwrap();
         // Maps have no order, so the length is what tells that nothing was left out or unknown.

@@ -35,6 +35,7 @@ macro_rules! setting {
 mod admin;
 mod auth;
 mod deadlines;
+mod dialects;
 mod general;
 mod limits;
 mod network;
@@ -62,6 +63,7 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Setting> {
         general::TABLE,
         admin::TABLE,
         auth::TABLE,
+        dialects::TABLE,
         tls::TABLE,
         network::TABLE,
         rate_limits::TABLE,

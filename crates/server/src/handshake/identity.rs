@@ -6,7 +6,7 @@ use fanfare_auth::Verified;
 use fanfare_core::auth::Identity;
 use fanfare_core::ports::authority::Authority as _;
 use fanfare_protocol::command::Secret;
-use fanfare_protocol::{ErrorCode, UserId};
+use fanfare_protocol::{ChannelName, ErrorCode, UserId};
 use http::request;
 
 use super::{Door, Refusal};
@@ -22,6 +22,8 @@ pub(super) struct Claimed {
     pub(super) token: Option<Secret>,
     /// The user's id, with nothing to show for it.
     pub(super) user: Option<String>,
+    /// The room it named, where its dialect knows but one.
+    pub(super) room: Option<ChannelName>,
     /// Whether it may come from another host than its peer is on.
     pub(super) from_elsewhere: bool,
 }
@@ -55,7 +57,7 @@ impl Door {
             }
             _ => (self.stated(&claimed)?, false),
         };
-        let request = ConnectRequest::new(head, address, identity.clone());
+        let request = ConnectRequest::new(head, address, claimed.room.clone(), identity.clone());
         if let Some(decision) = self.application.connect(request).await {
             identity = decision.map_err(|HandlerError { code, text }| Refusal { code, text })?;
             authenticated |= identity.user.is_some() || identity.standing.is_some();

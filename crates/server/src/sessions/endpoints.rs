@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use fanfare_core::session::Special;
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::command::SubscribeOptions;
 use fanfare_wire::sse;
@@ -24,7 +23,7 @@ use crate::connection::framed::{Carrier, Framed, Place, Polled, Posted};
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
-use crate::handshake::{Admitted, Door, Refusal, refused};
+use crate::handshake::{Admitted, Door, Named, Refusal, refused};
 use crate::network::cors;
 
 /// Some proxies and browsers show nothing of a response before this much of it has come.
@@ -110,7 +109,7 @@ async fn begin(State(door): State<Door>, request: Request) -> Response {
     if let Err(response) = door.count(&head, address) {
         return *response;
     }
-    let admitted = match door.admit(&head, &[], None, address).await {
+    let admitted = match door.admit(&head, &[], Named::default(), address).await {
         Ok(admitted) => admitted,
         Err(refusal) => return door.refuse(&refusal, &head, address),
     };
@@ -164,8 +163,7 @@ impl Begun {
         let Self { tells_session, told, channels, history } = self;
         let lane = door.dialects.lane(admitted.spoken, Framing::Bare);
         let opaque = door.dialects.of(lane).is_some_and(|named| named.dialect.habits().opaque);
-        let special = Box::new(Special { room: None, resumable: channels.is_none() });
-        let (opening, seat) = admitted.opening(lane, address, Some(special));
+        let (opening, seat) = admitted.opening(lane, address, channels.is_none());
         let wanted = channels.clone().unwrap_or_default().into_iter();
         let wanted = wanted.map(|(channel, recover)| {
             let history = if recover.is_none() { history } else { 0 };
@@ -215,7 +213,7 @@ async fn begin_stream(
     }
     let channels = query.channels(&head.headers)?;
     let history = query.history()?;
-    let admitted = door.admit(head, &[], None, address).await?;
+    let admitted = door.admit(head, &[], Named::default(), address).await?;
     if channels.is_some() && admitted.identified.must_authenticate {
         // It has no way to say it later.
         return Err(ErrorCode::AuthenticationRequired.into());

@@ -7,7 +7,7 @@ use fanfare_core::session::{Ending, Phase, SessionKey};
 use fanfare_core::shard::Shard;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{CloseCode, Dialect, Incoming};
-use fanfare_wire::{Message, encode_close};
+use fanfare_wire::{Message, OpCode, encode_close, encode_frame};
 
 use super::Worker;
 
@@ -131,7 +131,15 @@ impl Worker {
                 Some(Message::Text(text)) => Some(Incoming::Text(text)),
                 Some(Message::Binary(bytes)) => Some(Incoming::Binary(bytes)),
                 Some(Message::Ping(payload)) => {
-                    self.shard.pong(key, payload);
+                    match &mut connection.framed {
+                        None => self.shard.pong(key, payload),
+                        // The last one is still to be written: a pong behind it would be no sign of anything.
+                        Some(framed) if !framed.tail.is_empty() => {}
+                        Some(framed) if self.shard.takes_ping(key, payload) => {
+                            encode_frame(&mut framed.tail, OpCode::Pong, payload);
+                        }
+                        Some(_) => {}
+                    }
                     None
                 }
                 Some(Message::Close(frame)) => {
@@ -150,7 +158,11 @@ impl Worker {
         }
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         connection.decoder.release();
+        let has_pong = connection.framed.as_ref().is_some_and(|framed| !framed.tail.is_empty());
         self.shard.heard(key, connection.decoder.mid_message());
+        if has_pong {
+            self.flush(key);
+        }
     }
 
     /// Nothing more comes from the peer of a connection that frames what it writes.
@@ -218,5 +230,9 @@ pub(super) fn understand(
     // What comes behind our own farewell is nobody's business any more.
     let Some(session) = shard.session(key).filter(|_| shard.phase(key) == Phase::Open) else { return };
     let dialect = &dialects[usize::from(session.opening().lane.0)];
-    shard.command(key, dialect.decode(incoming, limits));
+    let command = match session.is_authenticated() {
+        true => dialect.decode(incoming, limits),
+        false => dialect.decode_first(incoming, limits),
+    };
+    shard.command(key, command);
 }

@@ -16,13 +16,14 @@ use super::support::raw::{Answer, HEAD, Raw};
 const SECRET: [u8; 32] = [7; 32];
 const GUARD: &str = "0123456789abcdef";
 
-fn token(user: &str) -> String {
+pub(super) fn token(user: &str) -> String {
     let expires = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
     let key = SigningKey::secret(Algorithm::HS256, &SECRET).unwrap();
     sign(&key, &json!({"sub": user, "exp": expires}).to_string()).unwrap()
 }
 
-async fn start(rule: CsrfRule) -> TestNode {
+/// What accepts the tokens made here.
+pub(super) fn verifier() -> Verifier {
     let issuer = IssuerSettings {
         name: "main".to_owned(),
         issuer: None,
@@ -32,8 +33,11 @@ async fn start(rule: CsrfRule) -> TestNode {
         user_claim: "sub".to_owned(),
         roles_claim: "roles".to_owned(),
     };
-    let verifier = Verifier::new(vec![issuer], TokenRules::default()).unwrap();
-    let builder = builder().authentication(AuthMode::Required, verifier).auth_cookie("session", rule);
+    Verifier::new(vec![issuer], TokenRules::default()).unwrap()
+}
+
+async fn start(rule: CsrfRule) -> TestNode {
+    let builder = builder().authentication(AuthMode::Required, verifier()).auth_cookie("session", rule);
     TestNode::start(builder.origins(["https://app.example"])).await
 }
 

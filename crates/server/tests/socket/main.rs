@@ -6,6 +6,7 @@
 //! - `origins`, `cookies`, `addresses`: whose pages may connect, where a client is, and how often it may come
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `one_room`: dialects whose connections are in one room each
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
@@ -19,9 +20,11 @@ mod administration;
 mod canaries;
 mod conversation;
 mod cookies;
+mod dialects;
 mod embedding;
 mod handlers;
 mod limits;
+mod one_room;
 mod origins;
 mod process;
 mod raw_socket_application;

@@ -1,0 +1,48 @@
+//! A message into a command.
+
+use fanfare_json::failure::{Checked, Failure};
+use fanfare_json::{fields, members, message};
+use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::{Command, Incoming, Payload, Rejection, RequestId};
+
+use crate::{content, token};
+
+members! {
+    /// Every member that is looked at. What a client says of itself and of the time is not.
+    struct Members {
+        kind = "type",
+        content = "content",
+        token = "token",
+    }
+}
+
+/// Understands one message.
+pub(super) fn decode(message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
+    let no_id = |_: &Members<'_>| Ok(None);
+    let whole = || content::whole(message);
+    message::decode(message, limits, no_id, |members, id| command(members, id, whole, limits))
+}
+
+/// Whatever has content is a message, whichever type it claims.
+fn command(
+    members: &Members<'_>,
+    id: &mut Option<RequestId>,
+    whole: impl Fn() -> Payload,
+    limits: &DecodeLimits,
+) -> Checked<Command> {
+    if fields::text("content", members.content)?.is_some() {
+        let data = content::value("content", members.content)?;
+        return Ok(Command::Message { id: None, channel: None, data, labels: None, echo: true });
+    }
+    if token::is_bare(members.kind, members.token) {
+        return token::authenticate("token", members.token, id);
+    }
+    if fields::given(members.kind).is_none() {
+        return Err(Failure::missing("content"));
+    }
+    match &*fields::kind(members.kind)? {
+        "auth" => token::authenticate("token", members.token, id),
+        "message" | "join" | "leave" => Err(Failure::missing("content")),
+        other => content::custom(other, whole(), id, limits),
+    }
+}
