@@ -125,6 +125,12 @@ async def measure(server, folder, tls, count):
         process.wait()
 
 
+def make_certificate(folder):
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    files = ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "tls.key", "-out", folder / "tls.crt"]
+    subprocess.run(["openssl", *make.split(), *files], check=True, stderr=subprocess.DEVNULL)
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return {"cpu": model[1] if model else "", "cores": os.cpu_count(), "kernel": platform.release()}
@@ -138,9 +144,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-        files = ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "tls.key", "-out", folder / "tls.crt"]
-        subprocess.run(["openssl", *make.split(), *files], check=True, stderr=subprocess.DEVNULL)
+        make_certificate(folder)
         rows = {}
         for tls in (False, True):
             row = asyncio.run(measure(arguments.server, folder, tls, arguments.connections))

@@ -54,6 +54,7 @@ case "${1:-test}" in
         cargo fmt --version >/dev/null
         cargo clippy --version >/dev/null
         debian chromium chromium
+        debian openssl openssl
         debian stunnel4 stunnel4
         debian /usr/sbin/nginx nginx
         debian /usr/sbin/haproxy haproxy

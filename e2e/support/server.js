@@ -118,7 +118,8 @@ export function sign(claims, secret) {
   return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
 }
 
-async function freePort() {
+/** A port that nobody listens on. */
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();

@@ -96,6 +96,8 @@ pub enum ErrorCode {
     UpgradeRequired,
     /// Only WebSocket version 13 is spoken.
     UnsupportedVersion,
+    /// Only WebSocket is connected to.
+    UnsupportedProtocol,
     /// No such dialect.
     UnknownDialect,
     /// The request took too long to arrive.
@@ -161,6 +163,7 @@ impl ErrorCode {
         ErrorCode::BadHandshake,
         ErrorCode::UpgradeRequired,
         ErrorCode::UnsupportedVersion,
+        ErrorCode::UnsupportedProtocol,
         ErrorCode::UnknownDialect,
         ErrorCode::HandshakeTimeout,
         ErrorCode::OriginNotAllowed,
@@ -216,6 +219,7 @@ impl ErrorCode {
             ErrorCode::BadHandshake => "bad_handshake",
             ErrorCode::UpgradeRequired => "upgrade_required",
             ErrorCode::UnsupportedVersion => "unsupported_version",
+            ErrorCode::UnsupportedProtocol => "unsupported_protocol",
             ErrorCode::UnknownDialect => "unknown_dialect",
             ErrorCode::HandshakeTimeout => "handshake_timeout",
             ErrorCode::OriginNotAllowed => "origin_not_allowed",
@@ -276,6 +280,7 @@ impl ErrorCode {
             ErrorCode::BadHandshake => "the WebSocket handshake is not valid",
             ErrorCode::UpgradeRequired => "this address speaks WebSocket",
             ErrorCode::UnsupportedVersion => "only WebSocket version 13 is spoken",
+            ErrorCode::UnsupportedProtocol => "only WebSocket is connected to",
             ErrorCode::UnknownDialect => "no such dialect",
             ErrorCode::HandshakeTimeout => "the request took too long to arrive",
             ErrorCode::OriginNotAllowed => "pages of this origin may not connect",
@@ -334,6 +339,7 @@ impl ErrorCode {
             ErrorCode::BadHandshake => 400,
             ErrorCode::UpgradeRequired => 426,
             ErrorCode::UnsupportedVersion => 426,
+            ErrorCode::UnsupportedProtocol => 501,
             ErrorCode::UnknownDialect => 400,
             ErrorCode::HandshakeTimeout => 408,
             ErrorCode::OriginNotAllowed => 403,
@@ -390,6 +396,7 @@ impl ErrorCode {
             ErrorCode::BadHandshake => false,
             ErrorCode::UpgradeRequired => false,
             ErrorCode::UnsupportedVersion => false,
+            ErrorCode::UnsupportedProtocol => false,
             ErrorCode::UnknownDialect => false,
             ErrorCode::HandshakeTimeout => true,
             ErrorCode::OriginNotAllowed => false,
@@ -446,6 +453,7 @@ impl ErrorCode {
             ErrorCode::BadHandshake => Fault::Client,
             ErrorCode::UpgradeRequired => Fault::Client,
             ErrorCode::UnsupportedVersion => Fault::Client,
+            ErrorCode::UnsupportedProtocol => Fault::Client,
             ErrorCode::UnknownDialect => Fault::Client,
             ErrorCode::HandshakeTimeout => Fault::Client,
             ErrorCode::OriginNotAllowed => Fault::Client,

@@ -1,4 +1,5 @@
-//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4).
+//! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4), or an extended
+//! CONNECT in its place (RFC 8441).
 //!
 //! - [`credentials`]: the token in a request
 //! - [`identity`]: who it comes from
@@ -8,7 +9,6 @@ mod identity;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -24,7 +24,8 @@ use http::header::{
     CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Request, Response, StatusCode, Version, request};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 
@@ -35,8 +36,10 @@ use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
+use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
+use crate::listen::streams::Streams;
 use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
@@ -58,7 +61,7 @@ pub(crate) struct Door {
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) drain: Arc<Drain>,
     pub(crate) passes: Arc<Passes>,
     pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
@@ -136,12 +139,13 @@ impl Door {
     /// Answers a request for a WebSocket.
     pub(crate) async fn open(&self, mut request: Request<Body>, named: Named<'_>) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let streams = request.extensions_mut().remove::<Streams>();
         let (head, _) = request.into_parts();
         let address = self.network.client(&head);
         if let Err(response) = self.count(&head, address) {
             return *response;
         }
-        let accepted = match self.check(&head) {
+        let accepted = match check(&head).map_err(refusal_of) {
             Ok(accepted) => accepted,
             Err(refusal) => return self.refuse(&refusal, &head, address),
         };
@@ -153,14 +157,15 @@ impl Door {
             return self.refuse(&ErrorCode::BadHandshake.into(), &head, address);
         };
         let close = self.close;
+        let stay = streams.as_ref().map(Streams::stay);
         let Taker { subprotocol, take } = taker;
         tokio::spawn(async move {
-            match upgraded::take(on_upgrade, close).await {
+            match upgraded::take(on_upgrade, close, stay).await {
                 Ok((stream, early)) => take(stream, early),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        switching(&accepted.accept_key, subprotocol.as_deref())
+        agreed_on(accepted.accept_key.as_deref(), subprotocol.as_deref())
     }
 
     /// Counts the request among those of its address; one too many is answered.
@@ -174,15 +179,6 @@ impl Door {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
             Box::new(response)
         })
-    }
-
-    fn check(&self, head: &request::Parts) -> Result<wire::Accepted, Refusal> {
-        wire::check(wire::Request {
-            method: head.method.as_str(),
-            http11_or_newer: head.version >= http::Version::HTTP_11,
-            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
-        })
-        .map_err(refusal_of)
     }
 
     /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.
@@ -240,7 +236,11 @@ impl Door {
             request = loggable_target(&head.uri.to_string()),
             "a handshake was refused"
         );
-        refused(refusal)
+        let mut response = refused(refusal);
+        if refusal.code == ErrorCode::MethodNotAllowed && head.version >= Version::HTTP_2 {
+            response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("CONNECT"));
+        }
+        response
     }
 
     /// Whether the page that the request comes from may connect.
@@ -260,7 +260,7 @@ impl Door {
         named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
         self.judge_page(head)?;
@@ -373,33 +373,50 @@ impl Query {
     }
 }
 
+fn check(head: &request::Parts) -> Result<wire::Accepted, wire::Refusal> {
+    let method = head.method.as_str();
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    if head.version < Version::HTTP_2 {
+        let http11_or_newer = head.version >= Version::HTTP_11;
+        return wire::check(wire::Request { method, http11_or_newer, headers });
+    }
+    wire::check_connect(wire::ExtendedConnect {
+        method,
+        protocol: head.extensions.get::<Protocol>().map(Protocol::as_str),
+        authority: head.uri.authority().map(http::uri::Authority::as_str),
+        headers,
+    })
+}
+
 fn refusal_of(refusal: wire::Refusal) -> Refusal {
     let code = match refusal.status() {
         405 => ErrorCode::MethodNotAllowed,
         426 if refusal.code() == "unsupported_version" => ErrorCode::UnsupportedVersion,
         426 => ErrorCode::UpgradeRequired,
+        501 => ErrorCode::UnsupportedProtocol,
         _ => ErrorCode::BadHandshake,
     };
     Refusal { code, text: refusal.text().to_owned() }
 }
 
-fn switching(accept_key: &str, subprotocol: Option<&str>) -> Response<Body> {
+/// With a key, the connection becomes a WebSocket; without one, the stream that the CONNECT came by.
+fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(key) = HeaderValue::from_str(accept_key) {
+    if let Some(Ok(key)) = accept_key.map(HeaderValue::from_str) {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
     }
     if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }
 
 /// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
-/// as another request.
+/// as another request. In HTTP/2, where they would come by a stream of their own, the listener takes `Connection` off.
 pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
     let body = serde_json::json!({
         "error": { "code": refusal.code.as_str(), "message": refusal.text },

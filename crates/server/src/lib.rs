@@ -8,6 +8,7 @@
 //! - `authority`, [`revocations`]: whose token it is, and whether it still counts
 //! - `worker`, `connection`: the thread that owns a shard and its sockets
 //! - `inbox`: the way into a worker
+//! - `drain`: whether the node is shutting down
 //! - [`node`], [`handle`], [`handlers`]: a node, what a backend may do with it, and what an application adds
 //! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
@@ -36,6 +37,7 @@ mod admin;
 mod admission;
 mod authority;
 mod connection;
+mod drain;
 mod handshake;
 mod inbox;
 mod private_file;

@@ -1,8 +1,11 @@
 //! Accepts connections and gives them to hyper; one port for HTTP and WebSocket.
 //!
 //! - [`socket`]: a socket that can still be spoken to when hyper has given it up
+//! - `http2`, [`streams`]: the newer version, and what goes on within a connection of it
 
+mod http2;
 pub(crate) mod socket;
+pub(crate) mod streams;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tower::ServiceExt;
 
 use crate::connection::stream::Stream;
@@ -72,7 +75,9 @@ pub async fn serve_tls(
     network: Option<Arc<Network>>,
     tls: Tls,
 ) {
-    accept(listener, Service { router, handshake, network, tls: Some(tls) }).await;
+    let service = Service { router, handshake, network, tls: None };
+    let tls = if service.takes_http2() { tls } else { tls.without_http2() };
+    accept(listener, Service { tls: Some(tls), ..service }).await;
 }
 
 /// What the connections of a listener are served with.
@@ -83,6 +88,12 @@ struct Service {
     handshake: Duration,
     network: Option<Arc<Network>>,
     tls: Option<Tls>,
+}
+
+/// A connection's place among those that speak HTTP.
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    _visit: Option<Visit>,
 }
 
 async fn accept(listener: TcpListener, service: Service) {
@@ -96,11 +107,8 @@ async fn accept(listener: TcpListener, service: Service) {
                 back_off = BackOff::default();
                 let answer = service.tls.is_none();
                 let Some(visit) = service.admit(&stream, address, answer) else { continue };
-                let service = service.clone();
-                tokio::spawn(async move {
-                    service.connection(stream, address).await;
-                    drop((slot, visit));
-                });
+                let place = Place { _slot: slot, _visit: visit };
+                tokio::spawn(service.clone().connection(stream, address, place));
             }
             Err(error) => back_off.wait(&error).await,
         }
@@ -117,7 +125,12 @@ impl Service {
         network.enter(stream, peer.ip(), answer).ok()
     }
 
-    async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr) {
+    /// Whether connections may speak HTTP/2.
+    fn takes_http2(&self) -> bool {
+        self.network.as_ref().is_none_or(|network| network.http2)
+    }
+
+    async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr, place: Place) {
         let mut arrived = Arrived { peer, over_tls: self.tls.is_some(), proxied: false };
         if let Some(network) = &self.network {
             let since = Instant::now();
@@ -128,13 +141,32 @@ impl Service {
         }
         match &self.tls {
             None => {
+                let since = Instant::now();
+                // What does not come in time is judged as HTTP/1.1, which then has no time left either.
+                let http2 = self.takes_http2()
+                    && tokio::time::timeout(self.handshake, http2::is_begun_on(&stream))
+                        .await
+                        .is_ok_and(|begun| begun.unwrap_or_default());
+                self.handshake = network::remaining(self.handshake, since);
+                if http2 && http2::prepare(&stream).is_err() {
+                    return;
+                }
                 let (socket, farewell) = HttpSocket::new(stream);
+                if http2 {
+                    return self.speak_http2(socket, arrived, place).await;
+                }
                 let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
                 let Some((socket, handed)) = spoken.await else { return };
                 handed.give(socket.into_stream().map(|stream| Stream::tcp(stream.into_std()?)));
             }
             Some(tls) => {
+                if http2::prepare(&stream).is_err() {
+                    return;
+                }
                 let Some(socket) = tls.accept(stream, self.handshake).await else { return };
+                if socket.is_http2() {
+                    return self.speak_http2(socket, arrived, place).await;
+                }
                 let farewell = socket.farewell();
                 let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
                 let Some((socket, handed)) = spoken.await else { return };
@@ -143,7 +175,7 @@ impl Service {
         }
     }
 
-    /// Speaks HTTP; `too_late` is for a client whose request does not come in time. What `hold` gives is left of the
+    /// Speaks HTTP/1.1; `too_late` is for a client whose request does not come in time. What `hold` gives is left of the
     /// socket when a worker is to write a response itself.
     async fn speak<S>(
         &self,

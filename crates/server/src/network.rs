@@ -37,6 +37,7 @@ pub use rates::AddressRate;
 
 use crate::admission::Admission;
 use crate::config::NetworkConfig;
+use crate::drain::Drain;
 use address::Proxies;
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
@@ -64,6 +65,10 @@ pub struct Network {
     handshakes: Rates,
     visits: Arc<Visits>,
     admission: Arc<Admission>,
+    /// Whether the node is going; listeners hear of it here.
+    pub(crate) drain: Arc<Drain>,
+    /// Whether listeners speak HTTP/2.
+    pub(crate) http2: bool,
 }
 
 /// How a request's connection came, told by the listener; without it nothing is known.
@@ -104,6 +109,8 @@ impl Network {
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),
             admission,
+            drain: Arc::default(),
+            http2: config.http2,
         }
     }
 

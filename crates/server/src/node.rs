@@ -8,7 +8,6 @@ mod surroundings;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -243,12 +242,12 @@ impl Builder {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
+            drain: network.drain.clone(),
             network,
             inboxes: inboxes.clone(),
             application,
             authority: authentication.authority,
             auth: authentication.rules,
-            draining: Arc::new(AtomicBool::new(false)),
             passes,
             settings: settings.clone(),
             close,
@@ -317,13 +316,13 @@ impl Node {
 
     /// False once the node is shutting down: for the load balancer.
     pub fn is_ready(&self) -> bool {
-        !self.door.draining.load(Ordering::Relaxed)
+        !self.door.drain.has_begun()
     }
 
     /// A function that tells the same, for whoever outlives the borrow.
     pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let draining = self.door.draining.clone();
-        move || !draining.load(Ordering::Relaxed)
+        let drain = self.door.drain.clone();
+        move || !drain.has_begun()
     }
 
     /// How many clients are connected.
@@ -334,7 +333,7 @@ impl Node {
     /// Sends all clients elsewhere, spread over the configured time, and returns when they have gone or have
     /// had their time. New ones are refused from the first moment.
     pub async fn drain(&self) {
-        self.door.draining.store(true, Ordering::Relaxed);
+        self.door.drain.begin();
         self.door.inboxes.to_all(|| Input::Drain);
         let deadlines = &self.settings.deadlines;
         let patience = Duration::from_millis(u64::from(deadlines.drain_ms) + u64::from(deadlines.close_ms));

@@ -83,7 +83,7 @@ fn our_request_opens_our_server() {
     let answer = format!(
         "HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {}\r\n\
          sec-websocket-protocol: superchat\r\n\r\n",
-        accepted.accept_key
+        accepted.accept_key.expect("a key")
     );
     let response = request.response(answer.as_bytes()).expect("agreed").expect("complete");
     assert_eq!(response.subprotocol.as_deref(), Some("superchat"));

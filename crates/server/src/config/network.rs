@@ -16,6 +16,8 @@ pub struct NetworkConfig {
     pub client_address: ClientAddress,
     /// Whether connections of trusted proxies begin with a PROXY header.
     pub proxy_protocol: bool,
+    /// Whether HTTP/2 is spoken, and WebSockets within it.
+    pub http2: bool,
     /// How often one address may connect. Beyond it: HTTP 429, and the end.
     pub accepts: AddressRate,
     /// How often one address may shake hands, whether it succeeds or not. Beyond it: HTTP 429 `rate_limited`.
@@ -41,6 +43,7 @@ impl Default for NetworkConfig {
             trusted_proxies: Vec::new(),
             client_address: ClientAddress::Peer,
             proxy_protocol: false,
+            http2: true,
             accepts: AddressRate { per_second: 100, burst: 500 },
             handshakes: AddressRate { per_second: 20, burst: 100 },
             addresses_max: 100_000,

@@ -20,7 +20,7 @@ use tls::TlsStream;
 /// Unsent bytes that the kernel takes from us at a time. What waits beyond that waits in the outbox, where
 /// policies apply; and the rest of the kernel's buffer stays free for the last words to a peer that stopped
 /// reading.
-const NOT_SENT_BYTES_MAX: u32 = 128 * 1024;
+pub(crate) const NOT_SENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// What Linux grants by default when it is asked for a large buffer: twice `net.core.wmem_max`.
 const SEND_BUFFER_CEILING: usize = 2 * 212_992;

@@ -89,7 +89,7 @@ impl Tls {
         pair.log_warnings();
         let certificate = Arc::new(Certificate::new(pair.certified));
         let config = config(provider, min_version)?.with_cert_resolver(certificate.clone());
-        let tls = Self { acceptor: acceptor(config, &[HTTP])? };
+        let tls = Self { acceptor: acceptor(config, &[HTTP2, HTTP1])? };
         Ok((tls, Renewal(Source::Files(files, certificate))))
     }
 
@@ -106,8 +106,15 @@ impl Tls {
         let orders = acme::Orders::new(options, provider.clone());
         let orders = orders.map_err(|text| TlsError(Reason::Acme(text)))?;
         let config = config(provider, min_version)?.with_cert_resolver(orders.resolver());
-        let tls = Self { acceptor: acceptor(config, &[HTTP, acme::PROTOCOL])? };
+        let tls = Self { acceptor: acceptor(config, &[HTTP2, HTTP1, acme::PROTOCOL])? };
         Ok((tls, Renewal(Source::Acme(orders))))
+    }
+
+    /// The same, without offering HTTP/2.
+    pub(crate) fn without_http2(&self) -> Self {
+        let mut config = ServerConfig::clone(self.acceptor.config());
+        config.alpn_protocols.retain(|protocol| protocol != HTTP2);
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)) }
     }
 
     /// Shakes hands. A peer that is no TLS client, or takes longer than `deadline`, gets no connection.
@@ -151,7 +158,8 @@ impl Renewal {
 }
 
 /// What is spoken over TLS, in ALPN.
-const HTTP: &[u8] = b"http/1.1";
+const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
 
 type Unresolved = rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>;
 

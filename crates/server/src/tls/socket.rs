@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::HTTP2;
 use crate::listen::socket::{HttpSocket, answer};
 
 /// The first byte of every TLS connection: a record with a handshake message (RFC 8446, section 5.1).
@@ -38,6 +39,11 @@ struct Shared {
 impl TlsSocket {
     pub(super) fn new(stream: TlsStream<HttpSocket>) -> Self {
         Self { shared: Arc::new(Shared { stream: Mutex::new(stream), asked: AtomicBool::new(false) }) }
+    }
+
+    /// Whether HTTP/2 was agreed on (ALPN, RFC 7301).
+    pub(crate) fn is_http2(&self) -> bool {
+        self.shared.stream().get_ref().1.alpn_protocol() == Some(HTTP2)
     }
 
     pub(crate) fn farewell(&self) -> Farewell {

@@ -8,6 +8,7 @@
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `one_room`: dialects whose connections are in one room each
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
+//! - `http2`: WebSockets and requests as streams of one connection
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
 //! - `canaries`: secrets sent by every road, and searched for
@@ -23,6 +24,7 @@ mod cookies;
 mod dialects;
 mod embedding;
 mod handlers;
+mod http2;
 mod limits;
 mod one_room;
 mod origins;

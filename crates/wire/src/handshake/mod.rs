@@ -1,5 +1,5 @@
 //! The opening handshake (§4) as checks on HTTP heads: [`check`] judges a request that some HTTP
-//! library has parsed, [`ClientRequest`] writes one and judges the answer.
+//! library has parsed, [`check_connect`] one of HTTP/2, [`ClientRequest`] writes one and judges the answer.
 //!
 //! Nothing here decides who may connect: origins, tokens and the choice of a subprotocol are the
 //! caller's.
@@ -9,7 +9,7 @@ mod list;
 mod server;
 
 pub use client::{ClientRequest, HandshakeError, RESPONSE_BYTES_MAX, Response};
-pub use server::{Accepted, Refusal, Request, check};
+pub use server::{Accepted, ExtendedConnect, Refusal, Request, check, check_connect};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

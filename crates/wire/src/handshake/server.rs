@@ -1,4 +1,4 @@
-//! The server's side: does this request open a WebSocket (§4.2.1)?
+//! The server's side: does this request open a WebSocket, over HTTP/1.1 (§4.2.1) or newer (RFC 8441)?
 
 use std::fmt;
 
@@ -21,11 +21,27 @@ where
     pub headers: H,
 }
 
-/// A request that may be answered with 101.
+/// The head of a request by which a WebSocket is to become one stream of an HTTP/2 connection: an extended CONNECT
+/// (RFC 8441 §4).
+pub struct ExtendedConnect<'a, H>
+where
+    H: IntoIterator<Item = (&'a str, &'a [u8])>,
+{
+    /// `:method`.
+    pub method: &'a str,
+    /// `:protocol`.
+    pub protocol: Option<&'a str>,
+    /// `:authority`, where whoever parsed the head has not made a `Host` of it.
+    pub authority: Option<&'a str>,
+    /// Every header, a repeated one as often as it came.
+    pub headers: H,
+}
+
+/// A request that may be answered with 101, or with 200 where it was a CONNECT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The value of `Sec-WebSocket-Accept` in the answer.
-    pub accept_key: String,
+    /// The value of `Sec-WebSocket-Accept` in the answer; none over HTTP/2, where nothing has to be proved.
+    pub accept_key: Option<String>,
     /// The subprotocols the client offers, best first; the answer names one of them or none.
     pub subprotocols: Vec<String>,
 }
@@ -40,6 +56,8 @@ pub struct Refusal(Fault);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Method,
+    NotConnect,
+    Protocol,
     HttpVersion,
     Host,
     Body,
@@ -73,20 +91,38 @@ where
     if !matches!(head.host, Single::One(_)) {
         return refuse(Fault::Host);
     }
-    if head.body {
-        return refuse(Fault::Body);
-    }
-    match head.version {
-        Single::One(b"13") => {}
-        Single::Many => return refuse(Fault::VersionRepeated),
-        Single::One(_) | Single::None => return refuse(Fault::Version),
-    }
+    head.check_body_and_version()?;
     let Single::One(key) = head.key else { return refuse(Fault::Key) };
     if !is_key(key) {
         return refuse(Fault::Key);
     }
     let Some(subprotocols) = head.subprotocols else { return refuse(Fault::Subprotocol) };
-    Ok(Accepted { accept_key: accept_key(key), subprotocols })
+    Ok(Accepted { accept_key: Some(accept_key(key)), subprotocols })
+}
+
+/// Judges a request within HTTP/2 or newer by its head alone (RFC 8441 §5). `Upgrade` and `Connection` have no place
+/// there, and `Sec-WebSocket-Key` is not looked at.
+pub fn check_connect<'a, H>(request: ExtendedConnect<'a, H>) -> Result<Accepted, Refusal>
+where
+    H: IntoIterator<Item = (&'a str, &'a [u8])>,
+{
+    let refuse = |fault| Err(Refusal(fault));
+    if request.method != "CONNECT" {
+        return refuse(Fault::NotConnect);
+    }
+    // Names of protocols are tokens, whose case does not count (RFC 9110 §7.8).
+    if !request.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        return refuse(Fault::Protocol);
+    }
+    let head = Head::collect(request.headers);
+    match (request.authority, head.host) {
+        (Some(_), Single::None) | (None, Single::One(_)) => {}
+        (Some(authority), Single::One(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => {}
+        _ => return refuse(Fault::Host),
+    }
+    head.check_body_and_version()?;
+    let Some(subprotocols) = head.subprotocols else { return refuse(Fault::Subprotocol) };
+    Ok(Accepted { accept_key: None, subprotocols })
 }
 
 /// What a handshake needs of the headers, gathered in one walk.
@@ -126,6 +162,16 @@ impl<'a> Head<'a> {
             head.add(name, value.trim_ascii());
         }
         head
+    }
+
+    /// What is asked of every handshake, whichever version of HTTP brings it.
+    fn check_body_and_version(&self) -> Result<(), Refusal> {
+        match self.version {
+            _ if self.body => Err(Refusal(Fault::Body)),
+            Single::One(b"13") => Ok(()),
+            Single::Many => Err(Refusal(Fault::VersionRepeated)),
+            Single::One(_) | Single::None => Err(Refusal(Fault::Version)),
+        }
     }
 
     fn add(&mut self, name: &str, value: &'a [u8]) {
@@ -177,10 +223,12 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 impl Refusal {
-    /// The HTTP status of the answer: 400, 405 or 426.
+    /// The HTTP status of the answer: 400, 405, 426 or 501.
     pub fn status(&self) -> u16 {
         match self.0 {
-            Fault::Method => 405,
+            Fault::Method | Fault::NotConnect => 405,
+            // As RFC 9220 §3 has it, which says the same for HTTP/3.
+            Fault::Protocol => 501,
             Fault::NoUpgrade | Fault::Version => 426,
             _ => 400,
         }
@@ -189,7 +237,8 @@ impl Refusal {
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self.0 {
-            Fault::Method => "method_not_allowed",
+            Fault::Method | Fault::NotConnect => "method_not_allowed",
+            Fault::Protocol => "unsupported_protocol",
             Fault::NoUpgrade => "upgrade_required",
             Fault::Version => "unsupported_version",
             _ => "bad_handshake",
@@ -200,6 +249,10 @@ impl Refusal {
     pub fn text(&self) -> &'static str {
         match self.0 {
             Fault::Method => "a websocket handshake is a GET request",
+            Fault::NotConnect => {
+                "over HTTP/2 a websocket handshake is a CONNECT request with ':protocol: websocket' (RFC 8441)"
+            }
+            Fault::Protocol => "only ':protocol: websocket' is connected to",
             Fault::HttpVersion => "a websocket handshake needs HTTP/1.1",
             Fault::Host => "Host must be there once",
             Fault::Body => "a websocket handshake has no body",
@@ -217,6 +270,7 @@ impl Refusal {
     pub fn header(&self) -> Option<(&'static str, &'static str)> {
         match self.0 {
             Fault::Method => Some(("allow", "GET")),
+            Fault::NotConnect => Some(("allow", "CONNECT")),
             Fault::NoUpgrade => Some(("upgrade", "websocket")),
             Fault::Version => Some(("sec-websocket-version", "13")),
             _ => None,

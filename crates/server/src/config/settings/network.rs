@@ -37,6 +37,7 @@ pub(super) const TABLE: &[Setting] = &[
         Flag,
         "whether connections of trusted proxies begin with a PROXY header, version 1 or 2"
     ),
+    setting!("network.http2", network.http2, Flag, "whether HTTP/2 is spoken, and WebSockets within it"),
     setting!(
         "network.accepts_per_second",
         network.accepts.per_second,

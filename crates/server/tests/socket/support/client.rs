@@ -44,10 +44,18 @@ impl Client {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (socket, _) = tokio_tungstenite::client_async(format!("ws://localhost{path}"), stream).await?;
+        Ok(Self::within(socket))
+    }
+
+    /// Speaks where the handshake is done already.
+    pub(crate) fn within<S>(socket: WebSocketStream<S>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (outgoing, to_send) = mpsc::unbounded_channel();
         let (received, incoming) = mpsc::unbounded_channel();
         let task = tokio::spawn(talk(socket, to_send, received));
-        Ok(Self { outgoing, incoming, task })
+        Self { outgoing, incoming, task }
     }
 
     pub(crate) fn send(&self, message: &Value) {

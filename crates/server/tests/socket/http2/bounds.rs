@@ -1,0 +1,232 @@
+//! Too many, too fast, too large.
+
+use std::future::pending;
+use std::time::Duration;
+
+use fanfare_core::limits::Limits;
+use fanfare_server::config::NetworkConfig;
+use h2::Reason;
+use http::Request;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::super::limits::{closed_as_slow, finds_why};
+use super::super::support::frames::text;
+use super::super::support::neighbour::Neighbour;
+use super::super::support::node::{TestNode, builder};
+use super::super::support::within;
+use super::connection::{Connection, handshake};
+
+/// A node that counts the connections of this host as those of any other.
+async fn counting(connections_per_ip_max: u32) -> TestNode {
+    let limits = Limits { limit_loopback: true, connections_per_ip_max, ..Limits::default() };
+    TestNode::start(builder().limits(limits).network(NetworkConfig::default().without_rates())).await
+}
+
+/// A stream is a connection to the bound on those of an address, on however many connections of HTTP/2 it comes.
+#[tokio::test]
+async fn a_thousand_streams_do_not_pass_the_bound_of_an_address() {
+    let node = counting(250).await;
+    let mut connections = Vec::new();
+    let (mut inside, mut refused) = (Vec::new(), 0);
+    for _ in 0..10 {
+        let mut connection = Connection::open(node.address).await;
+        for _ in 0..100 {
+            match connection.tunnel(handshake("/ws")).await {
+                Ok(tunnel) => inside.push(tunnel),
+                Err(answer) => {
+                    assert_eq!(answer.summary(), "429 address_limit");
+                    refused += 1;
+                }
+            }
+        }
+        connections.push(connection);
+    }
+    assert_eq!((inside.len(), refused), (250, 750));
+    assert_eq!(node.node.connections(), 250);
+    inside.pop().unwrap().reset();
+    node.until_connections(249).await;
+    let again = connections[9].tunnel(handshake("/ws")).await;
+    assert!(again.is_ok());
+    node.stop();
+}
+
+/// Every browser with a WebSocket over HTTP/2 held one of the places for HTTP, of which a listener has 8,192 and an
+/// address 256, for as long as it was there.
+#[tokio::test]
+async fn who_carries_a_websocket_is_no_visit() {
+    const CONNECTIONS: usize = 300;
+    let node = counting(1_000).await;
+    let mut connections = Vec::new();
+    for n in 0..CONNECTIONS {
+        let mut connection = Connection::open(node.address).await;
+        let client = connection.client("/ws").await;
+        // The place is given back by another task than the one that answers.
+        connection.seen().await.unwrap();
+        connections.push((connection, client));
+        assert_eq!(node.node.connections() as usize, n + 1);
+    }
+    node.stop();
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_streams() {
+    let node = TestNode::start(builder()).await;
+    let mut connection = Connection::open(node.address).await;
+    let mut tunnels = Vec::new();
+    for _ in 0..100 {
+        tunnels.push(connection.tunnel(handshake("/ws")).await.unwrap());
+    }
+    assert_eq!(connection.requests.current_max_send_streams(), 100);
+    // The client holds the next one back until there is room.
+    let mut requests = connection.requests.clone();
+    let waiting = tokio::spawn(async move {
+        let (response, _send) = requests.send_request(handshake("/ws").body(()).unwrap(), false).unwrap();
+        response.await.unwrap().status()
+    });
+    connection.seen().await.unwrap();
+    assert!(!waiting.is_finished());
+    tunnels.pop().unwrap().reset();
+    assert_eq!(within("the next stream", waiting).await.unwrap().unwrap(), 200);
+    node.stop();
+}
+
+#[tokio::test]
+async fn a_head_is_so_large() {
+    let node = TestNode::start(builder()).await;
+    let mut connection = Connection::open(node.address).await;
+    let with = |bytes: usize| handshake("/ws").header("x-filler", "f".repeat(bytes));
+    assert!(connection.tunnel(with(30 * 1024)).await.is_ok());
+    let answer = connection.ask(with(40 * 1024)).await;
+    assert_eq!(answer.status, 431);
+    assert!(connection.tunnel(handshake("/ws")).await.is_ok());
+    node.stop();
+}
+
+/// What one stream leaves unread waits in its outbox, and holds up no other of its connection.
+#[tokio::test]
+async fn who_stops_reading_one_stream_is_closed_as_a_slow_consumer_there() {
+    let node = TestNode::start(builder()).await;
+    let mut connection = Connection::open(node.address).await;
+    let mut stalled = connection.raw("/ws").await;
+    let subscribe = json!({"type": "subscribe", "channel": "room"});
+    stalled.send(&text(subscribe.to_string())).await.unwrap();
+    assert_eq!(stalled.said().await.unwrap(), "subscribed");
+    let mut other = connection.client("/ws").await;
+    other.ask(&subscribe, "subscribed").await;
+    let filler = "f".repeat(16 * 1024);
+    let overflow = async {
+        while !closed_as_slow(&node).await {
+            node.publish("room", &json!({"filler": filler})).await;
+            other.expect("message").await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), overflow).await.expect("closed within 5 s");
+    finds_why(stalled).await;
+    other.ask(&json!({"type": "ping"}), "pong").await;
+    node.until_connections(1).await;
+    node.stop();
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A frame by hand (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The whole head of `GET http://localhost/ws`, by the static table (RFC 7541, appendix A).
+const GET: &[u8] = b"\x82\x86\x44\x03/ws\x41\x09localhost";
+
+/// Reads to the end of the connection and gives the error code of its GOAWAY.
+async fn goaway(stream: &mut TcpStream) -> Option<Reason> {
+    let mut said = Vec::new();
+    let _ = within("the end", stream.read_to_end(&mut said)).await.unwrap();
+    let mut rest = &said[..];
+    let mut reason = None;
+    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        if let (7, Some(code)) = (*kind, after.get(4..8)) {
+            reason = Some(Reason::from(u32::from_be_bytes(code.try_into().unwrap())));
+        }
+        rest = after.get(length..).unwrap_or_default();
+    }
+    reason
+}
+
+/// CVE-2023-44487: streams that are opened and reset in one breath are bounded by no number of streams at a time.
+#[tokio::test]
+async fn a_rapid_reset_flood_ends_its_connection_and_no_other() {
+    let node = TestNode::start(builder()).await;
+    let mut neighbour = Neighbour::move_in(&node, "room").await.unwrap();
+    let mut other = Connection::open(node.address).await;
+    let mut client = other.client("/ws").await;
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let pairs = (0..1_000_u32).flat_map(|n| {
+        let id = 2 * n + 1;
+        [frame(1, 0x5, id, GET), frame(3, 0, id, &8_u32.to_be_bytes())].concat()
+    });
+    // The server may have hung up before all of it has left.
+    let _ = stream.write_all(&PREFACE.iter().copied().chain(pairs).collect::<Vec<u8>>()).await;
+    let reason = goaway(&mut stream).await;
+    assert!(reason.is_none_or(|reason| reason == Reason::ENHANCE_YOUR_CALM), "{reason:?}");
+    client.ask(&json!({"type": "ping"}), "pong").await;
+    neighbour.unmoved(&node).await.unwrap();
+    node.stop();
+}
+
+/// The same, slowly enough for every request to reach the application.
+#[tokio::test]
+async fn who_takes_everything_back_is_ended_too() {
+    let node = TestNode::start(builder().on_connect(|request| async move {
+        match request.uri.query() {
+            Some("slow") => pending().await,
+            _ => Ok(request.identity),
+        }
+    }))
+    .await;
+    let mut other = Connection::open(node.address).await;
+    let mut client = other.client("/ws").await;
+    let mut connection = Connection::open(node.address).await;
+    let mut taken_back = 0;
+    let flood = async {
+        loop {
+            let Ok((response, mut send)) = connection.send(handshake("/ws?slow"), false).await else {
+                return;
+            };
+            if connection.seen().await.is_err() {
+                return;
+            }
+            drop(response);
+            send.send_reset(Reason::CANCEL);
+            taken_back += 1;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), flood).await.expect("the connection is ended");
+    assert!((100..=103).contains(&taken_back), "{taken_back}");
+    client.ask(&json!({"type": "ping"}), "pong").await;
+    node.stop();
+}
+
+/// A page that changes its mind now and then is not taken for one that floods.
+#[tokio::test]
+async fn who_takes_some_of_it_back_is_not_ended() {
+    let node = TestNode::start(builder().on_connect(|request| async move {
+        match request.uri.query() {
+            Some("slow") => pending().await,
+            _ => Ok(request.identity),
+        }
+    }))
+    .await;
+    let mut connection = Connection::open(node.address).await;
+    for _ in 0..300 {
+        let (response, mut send) = connection.send(handshake("/ws?slow"), false).await.unwrap();
+        connection.seen().await.unwrap();
+        drop(response);
+        send.send_reset(Reason::CANCEL);
+        assert_eq!(connection.ask(Request::get("http://localhost/ws")).await.status, 405);
+    }
+    node.stop();
+}
