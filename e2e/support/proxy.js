@@ -1,13 +1,13 @@
 // The documented configurations of nginx and HAProxy in front of a server, over TLS, on a port of their own.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
+import { certify } from "./certificate.js";
 import { freePort } from "./server.js";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
@@ -25,16 +25,6 @@ http {
   include ${file};
 }`;
 
-/** A certificate for localhost, in PEM, as `fanfare.crt`, `fanfare.key` and both in `fanfare.pem`. */
-async function certify(folder) {
-  const [key, certificate] = ["fanfare.key", "fanfare.crt"].map((name) => path.join(folder, name));
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const files = ["-keyout", key, "-out", certificate];
-  await promisify(execFile)("openssl", ["req", "-x509", ...curve, "-days", "2", ...subject, ...files]);
-  writeFileSync(path.join(folder, "fanfare.pem"), readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
-}
-
 export class Proxy {
   #kind;
   #process;
@@ -44,7 +34,8 @@ export class Proxy {
   static async start(kind, server) {
     const proxy = new Proxy();
     proxy.#kind = KINDS[kind];
-    await certify(proxy.#folder);
+    const { certificate, key } = await certify(proxy.#folder);
+    writeFileSync(path.join(proxy.#folder, "fanfare.pem"), readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
     const [plain, tls] = [await freePort(), await freePort()];
     const text = readFileSync(DEPLOY + proxy.#kind.file, "utf8")
       .replace("listen 80;", `listen 127.0.0.1:${plain};`)
@@ -52,7 +43,9 @@ export class Proxy {
       .replace("bind :80", `bind 127.0.0.1:${plain}`)
       .replace("bind :443", `bind 127.0.0.1:${tls}`)
       .replace("127.0.0.1:8000", `127.0.0.1:${server.port}`)
-      .replaceAll(/\/etc\/nginx\/tls|\/etc\/haproxy|\/var\/log\/nginx/g, proxy.#folder);
+      .replace("/etc/nginx/tls/fanfare.crt", certificate)
+      .replace("/etc/nginx/tls/fanfare.key", key)
+      .replaceAll(/\/etc\/haproxy|\/var\/log\/nginx/g, proxy.#folder);
     const file = path.join(proxy.#folder, "fanfare.conf");
     writeFileSync(file, text);
     writeFileSync(path.join(proxy.#folder, "nginx.conf"), around(proxy.#folder, file));
@@ -73,9 +66,9 @@ export class Proxy {
     this.#process.stderr.on("data", (text) => (log += text));
     for (;;) {
       const socket = connect(this.port, "127.0.0.1");
-      const [event] = await Promise.race(["connect", "error"].map((name) => once(socket, name).then(() => [name], () => ["error"])));
+      const accepted = await once(socket, "connect").then(() => true, () => false);
       socket.destroy();
-      if (event === "connect") return;
+      if (accepted) return;
       if (this.#process.exitCode !== null) throw new Error(`${this.#kind.program} has ended:\n${log}`);
     }
   }

@@ -41,9 +41,11 @@ function start() {
 
 /** One person's page, whose server is behind `port`. */
 async function open(server, dialect, user, port = server.port) {
-  const { page } = await Tab.open(browser, { viewport: { width: 640, height: 560 } });
+  const tab = await Tab.open(browser, { viewport: { width: 640, height: 560 } });
+  const { page } = tab;
   const query = new URLSearchParams({ port, token: server.token(user, 3600, { name: user.toUpperCase() }) });
   await page.goto(`http://127.0.0.1:${pages.address().port}/${dialect}.html?${query}`);
+  assert.deepEqual(await tab.barriers(), []);
   return page;
 }
 
@@ -68,8 +70,8 @@ async function shows(page, ...wanted) {
 async function overACut(dialect, meet, during, meetAgain) {
   const server = await start();
   const faults = await Faults.start(server.port);
-  const ann = await open(server, dialect, "ann");
   try {
+    const ann = await open(server, dialect, "ann");
     await meet.first(ann);
     const boris = await open(server, dialect, "boris", faults.port);
     await meet.both(ann, boris);
@@ -78,9 +80,8 @@ async function overACut(dialect, meet, during, meetAgain) {
     await faults.order("heal");
     await meetAgain(ann, boris, server);
     await ann.screenshot({ path: fileURLToPath(new URL(`../../.cache/e2e/${dialect}.png`, import.meta.url)) });
-    await boris.context().close();
+    for (const page of [ann, boris]) await page.context().close();
   } finally {
-    await ann.context().close();
     await faults.dispose();
     await server.dispose();
   }
