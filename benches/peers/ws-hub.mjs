@@ -9,7 +9,7 @@ const rooms = new Map();
 const server = new WebSocketServer({
   host: "127.0.0.1",
   port: Number(process.argv[2]),
-  perMessageDeflate: false,
+  perMessageDeflate: process.env.WS_DEFLATE ? { threshold: 256, zlibDeflateOptions: { level: 6 } } : false,
   clientTracking: true,
   backlog: 4096,
 });

@@ -1,6 +1,8 @@
 """The Python package `websockets`, which knows nothing of this project, against the native protocol.
 
-    python scenario.py ws://127.0.0.1:8000/ws
+    python scenario.py ws://127.0.0.1:8000/ws [compressed]
+
+With the second argument, both ends have to agree to compress: this client offers it in any case.
 """
 
 import asyncio
@@ -79,7 +81,10 @@ async def closing(url):
             assert closed.rcvd is not None and closed.rcvd.code == 1009, closed
 
 
-async def main(url):
+async def main(url, compressed):
+    async with connect(f"{url}?user=ann") as line:
+        agreed = line.response.headers.get("Sec-WebSocket-Extensions", "")
+        assert agreed.startswith("permessage-deflate") == compressed, agreed
     for scenario in (conversation, bad_input, closing):
         async with asyncio.timeout(60):
             await scenario(url)
@@ -87,4 +92,4 @@ async def main(url):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], "compressed" in sys.argv[2:]))

@@ -39,6 +39,12 @@ pub(crate) fn request(server: SocketAddr, path: &str) -> ClientRequest {
     ClientRequest::new(&server.to_string(), path, &[], &[], *b"fanfare attack!!")
 }
 
+/// The same, offering compression.
+pub(crate) fn request_deflated(server: SocketAddr, path: &str) -> ClientRequest {
+    let offer = [("Sec-WebSocket-Extensions", "permessage-deflate")];
+    ClientRequest::new(&server.to_string(), path, &[], &offer, *b"fanfare attack!!")
+}
+
 impl Line {
     /// Connects from the next address and shakes hands.
     ///
@@ -52,8 +58,15 @@ impl Line {
     ///
     /// # Errors
     /// When the server does not agree; the error has its status.
-    pub(crate) async fn shake(mut stream: TcpStream, server: SocketAddr, path: &str) -> io::Result<Self> {
-        let request = request(server, path);
+    pub(crate) async fn shake(stream: TcpStream, server: SocketAddr, path: &str) -> io::Result<Self> {
+        Self::shake_by(&request(server, path), stream).await
+    }
+
+    /// The same with a request that is made already.
+    ///
+    /// # Errors
+    /// As [`Line::shake`].
+    pub(crate) async fn shake_by(request: &ClientRequest, mut stream: TcpStream) -> io::Result<Self> {
         stream.write_all(request.head()).await?;
         let mut buffer = Vec::with_capacity(512);
         loop {

@@ -39,7 +39,11 @@ impl Holding {
 /// When something could not be tried: the server does not start, or a healthy client is not let in at first. What
 /// goes wrong under attack is in the report.
 pub fn run(plan: &Plan) -> io::Result<Report> {
-    let own = [("FANFARE_LIMITS_LIMIT_LOOPBACK", "true"), ("FANFARE_DEADLINES_DRAIN", "1s")];
+    let own = [
+        ("FANFARE_LIMITS_LIMIT_LOOPBACK", "true"),
+        ("FANFARE_DEADLINES_DRAIN", "1s"),
+        ("FANFARE_COMPRESSION_ENABLED", "true"),
+    ];
     let mut settings: Vec<(String, String)> =
         own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     settings.extend(plan.settings.iter().cloned());

@@ -54,6 +54,11 @@ pub struct Args {
     #[arg(long, default_value_t = 64)]
     pub payload_bytes: usize,
 
+    /// Offers permessage-deflate without context takeover, and reads compressed messages; several lines in one count as
+    /// several. `--url ws://host:port/ws/native.lines` has Fanfare join them.
+    #[arg(long)]
+    pub deflate: bool,
+
     /// Writes every run's numbers to this file.
     #[arg(long)]
     pub json: Option<PathBuf>,

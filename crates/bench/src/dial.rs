@@ -12,6 +12,11 @@ use crate::process;
 
 /// Connections from one source address to one listener, well below the usual range of 28,232 ports.
 const PER_SOURCE_ADDRESS: usize = 25_000;
+/// What is offered: no context is kept, for one inflater serves all connections.
+const DEFLATE: (&str, &str) = (
+    "Sec-WebSocket-Extensions",
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+);
 /// Descriptors kept free for everything that is no connection.
 const DESCRIPTORS_RESERVED: usize = 32;
 
@@ -22,6 +27,8 @@ pub(crate) struct Target {
     host: String,
     /// Path and query, where the URL names one; otherwise the adapter's.
     path: Option<String>,
+    /// Whether compression is offered.
+    deflate: bool,
 }
 
 impl Target {
@@ -44,13 +51,19 @@ impl Target {
             .map_err(|error| Error::new(format!("cannot resolve {with_port:?}: {error}")))?
             .find(SocketAddr::is_ipv4)
             .ok_or_else(|| Error::new(format!("{with_port:?} has no IPv4 address")))?;
-        Ok(Self { address, host: host.to_owned(), path })
+        Ok(Self { address, host: host.to_owned(), path, deflate: false })
+    }
+
+    /// The same, offering compression or not.
+    pub(crate) fn with_deflate(self, deflate: bool) -> Self {
+        Self { deflate, ..self }
     }
 
     /// The upgrade request. The nonce may be the same each time: nothing caches here.
     pub(crate) fn request(&self, path: &str) -> ClientRequest {
         let path = self.path.as_deref().unwrap_or(path);
-        ClientRequest::new(&self.host, path, &[], &[], *b"fanfare load gen")
+        let headers: &[(&str, &str)] = if self.deflate { &[DEFLATE] } else { &[] };
+        ClientRequest::new(&self.host, path, &[], headers, *b"fanfare load gen")
     }
 
     /// Opens the `index`th socket, without waiting for the connection to stand.

@@ -9,6 +9,8 @@ use fanfare_wire::OpCode;
 pub(crate) enum Piece<'a> {
     /// A whole data message, or in streamed mode as much of its payload as has arrived.
     Data(&'a [u8]),
+    /// A whole data message, compressed.
+    Deflated(&'a [u8]),
     /// A question that wants its payload back.
     Ping(&'a [u8]),
     /// Nothing to do.
@@ -20,6 +22,7 @@ pub(crate) enum Piece<'a> {
 /// A header, as far as the generator cares.
 struct Header {
     opcode: u8,
+    compressed: bool,
     header_bytes: usize,
     payload_bytes: usize,
 }
@@ -51,7 +54,7 @@ where
         let start = at + header.header_bytes;
         let data = header.opcode < 8;
         if let Some(payload) = bytes.get(start..start + header.payload_bytes) {
-            hear(piece(header.opcode, payload)?)?;
+            hear(if header.compressed { Piece::Deflated(payload) } else { piece(header.opcode, payload)? })?;
             at = start + header.payload_bytes;
         } else if streamed && data {
             *owed = start + header.payload_bytes - bytes.len();
@@ -69,7 +72,8 @@ fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     if second & 0x80 != 0 {
         return Err("the server sent a masked frame");
     }
-    if first & 0x70 != 0 {
+    let compressed = first & 0x40 != 0;
+    if first & 0x30 != 0 || (compressed && !matches!(first & 0x0F, 1 | 2)) {
         return Err("the server used an extension that was not negotiated");
     }
     let (header_bytes, payload_bytes) = match second {
@@ -85,7 +89,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
         },
         short => (2, usize::from(*short)),
     };
-    Ok(Some(Header { opcode: first & 0x0F, header_bytes, payload_bytes }))
+    Ok(Some(Header { opcode: first & 0x0F, compressed, header_bytes, payload_bytes }))
 }
 
 fn piece(opcode: u8, payload: &[u8]) -> Result<Piece<'_>, &'static str> {
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn broken_framing_is_an_error() {
-        for bytes in [[0x81, 0x80], [0xC1, 0x00], [0x8B, 0x00]] {
+        for bytes in [[0x81, 0x80], [0xA1, 0x00], [0xC9, 0x00], [0x8B, 0x00]] {
             assert!(walk::<&'static str>(&bytes, false, &mut 0, |_| Ok(())).is_err());
         }
     }

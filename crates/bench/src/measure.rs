@@ -72,6 +72,12 @@ impl Measured {
         self.add_cpu(before, after);
     }
 
+    /// What was read for each of what was counted, whatever else came with it.
+    pub(crate) fn add_received(&mut self, what: &str, before: Mark, after: Mark, received_bytes: u64) {
+        let count = (after.count - before.count) as f64;
+        self.add(format!("bytes_per_{what}"), received_bytes as f64 / count.max(1.0));
+    }
+
     /// Processor time between two moments, as cores in use.
     pub(crate) fn add_cpu(&mut self, before: Mark, after: Mark) {
         let seconds = (after.at - before.at).as_secs_f64();

@@ -75,6 +75,7 @@ pub(crate) fn json_report(args: &Args, outcomes: &[Outcome]) -> Value {
         "window": args.window,
         "gather_ms": args.gather_ms,
         "payload_bytes": args.payload_bytes,
+        "deflate": args.deflate,
         "scenarios": outcomes.iter().map(Outcome::json).collect::<Vec<_>>(),
     })
 }

@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Result<bool, Error> {
         return Ok(true);
     }
     let scenarios = chosen(&args.scenario)?;
-    let target = Target::parse(&args.url)?;
+    let target = Target::parse(&args.url)?.with_deflate(args.deflate);
     let server = match args.pid {
         Some(pid) => {
             Some(Process::watch(pid).ok_or_else(|| Error::new(format!("cannot watch process {pid}")))?)

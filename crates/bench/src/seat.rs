@@ -1,10 +1,12 @@
 //! One connection: a socket, a few counters, and buffers that own nothing while they are empty.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use fanfare_wire::OpCode;
+use fanfare_wire::deflate::{Deflated, Inflater};
 use fanfare_wire::handshake::ClientRequest;
+use fanfare_wire::{Message, OpCode};
 use mio::net::TcpStream;
 
 use crate::adapter::{Adapter, Hearing, Link, Role, Who};
@@ -16,6 +18,9 @@ const READ_BYTES: usize = 128 * 1024;
 /// Room before the read for what the last read left over: the longest message that can be taken in.
 const CARRY_BYTES_MAX: usize = 1024 * 1024;
 
+/// Inflated messages that are remembered, of a room or of many that are read in turn.
+const INFLATED_KNOWN_MAX: usize = 4096;
+
 /// What all seats share.
 pub(crate) struct Ground {
     pub(crate) adapter: &'static dyn Adapter,
@@ -23,13 +28,51 @@ pub(crate) struct Ground {
     /// The rooms' names, by number.
     pub(crate) names: Vec<String>,
     pub(crate) epoch: Instant,
+    /// Everything that was read so far.
+    pub(crate) received_bytes: u64,
+    inflation: Inflation,
     buffer: Vec<u8>,
+}
+
+/// Inflates for all seats. A broadcast is the same for each, and inflated once: what receivers do is not measured.
+#[derive(Default)]
+struct Inflation {
+    inflater: Inflater,
+    /// What was inflated lately, by its compressed form.
+    known: HashMap<Box<[u8]>, Box<[u8]>>,
+}
+
+impl Inflation {
+    fn inflate(&mut self, payload: &[u8]) -> Result<&[u8], &'static str> {
+        if !self.known.contains_key(payload) {
+            if self.known.len() >= INFLATED_KNOWN_MAX {
+                self.known.clear();
+            }
+            let deflated = Deflated::new(OpCode::Binary, payload);
+            match self.inflater.inflate(deflated, CARRY_BYTES_MAX) {
+                Ok(Message::Binary(message)) => {
+                    self.known.insert(payload.into(), message.into());
+                }
+                Ok(_) => return Err("a compressed message of another kind"),
+                Err(_) => return Err("a message that cannot be inflated"),
+            }
+        }
+        self.known.get(payload).map(|message| &**message).ok_or("a message that is gone")
+    }
 }
 
 impl Ground {
     pub(crate) fn new(adapter: &'static dyn Adapter, epoch: Instant) -> Self {
         let buffer = vec![0; CARRY_BYTES_MAX + READ_BYTES];
-        Self { adapter, ledger: Ledger::new(), names: Vec::new(), epoch, buffer }
+        Self {
+            adapter,
+            ledger: Ledger::new(),
+            names: Vec::new(),
+            epoch,
+            received_bytes: 0,
+            inflation: Inflation::default(),
+            buffer,
+        }
     }
 
     pub(crate) fn now_ns(&self) -> u64 {
@@ -156,6 +199,7 @@ impl Seat {
                 Rest::Nothing
             }
             Ok(read_bytes) => {
+                ground.received_bytes += read_bytes as u64;
                 buffer[..carried].copy_from_slice(&self.carry);
                 self.take_in(&buffer[..carried + read_bytes], ground);
                 // Less than was asked for means that the socket is empty; its end has yet to be read.
@@ -241,10 +285,16 @@ impl Seat {
         let streamed = ground.adapter.is_streamed();
         let mut owed = self.owed;
         let mut closed = None;
+        let mut inflation = std::mem::take(&mut ground.inflation);
         let walked = self.hear(ground, |adapter, who, hearing| {
             frame::walk::<&'static str>(bytes, streamed, &mut owed, |piece| {
                 match piece {
                     Piece::Data(message) => adapter.heard(who, message, hearing),
+                    Piece::Deflated(payload) => {
+                        for line in inflation.inflate(payload)?.split(|byte| *byte == b'\n') {
+                            adapter.heard(who, line, hearing);
+                        }
+                    }
                     Piece::Ping(payload) => hearing.reply(OpCode::Pong, payload),
                     Piece::Pong => {}
                     Piece::Close(code) => closed = Some(code),
@@ -252,6 +302,7 @@ impl Seat {
                 Ok(())
             })
         });
+        ground.inflation = inflation;
         self.owed = owed;
         if closed.is_some() {
             self.finish(closed, ground.now_ns());

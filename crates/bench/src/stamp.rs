@@ -8,6 +8,15 @@ const MARK: u8 = b'~';
 /// The mark, eight digits of sequence, sixteen digits of nanoseconds.
 pub(crate) const STAMP_BYTES: usize = 25;
 
+/// What payloads are filled with.
+const WORDS: [&str; 64] = [
+    "the", "of", "and", "to", "in", "that", "was", "his", "he", "it", "with", "is", "for", "as", "had",
+    "you", "not", "be", "her", "on", "at", "by", "which", "have", "or", "from", "this", "him", "but", "all",
+    "she", "they", "were", "my", "are", "me", "one", "their", "so", "an", "said", "them", "we", "who",
+    "would", "been", "will", "no", "when", "there", "if", "more", "out", "up", "into", "do", "any", "your",
+    "what", "has", "man", "could", "other", "than",
+];
+
 /// What a payload says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -19,13 +28,21 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// Appends the stamp and fills up to `payload_bytes` with dots.
+    /// Appends the stamp and fills up to `payload_bytes` with words, other ones for each publication: dots would be
+    /// compressed to nothing.
     pub(crate) fn write(self, out: &mut Vec<u8>, payload_bytes: usize) {
         let start = out.len();
         out.push(MARK);
         push_digits(out, u64::from(self.sequence), 8);
         push_digits(out, self.due_ns, 16);
-        out.resize(start + payload_bytes.max(STAMP_BYTES), b'.');
+        let end = start + payload_bytes.max(STAMP_BYTES);
+        let mut state = self.sequence.wrapping_mul(2_654_435_761) | 1;
+        while out.len() < end {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            out.push(b' ');
+            out.extend_from_slice(WORDS[(state >> 26) as usize].as_bytes());
+        }
+        out.truncate(end);
     }
 
     /// Finds the stamp in a delivered message, whatever stands around it.

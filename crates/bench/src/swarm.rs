@@ -103,6 +103,11 @@ impl Swarm {
         &mut self.ground.ledger
     }
 
+    /// How much has been read so far.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.ground.received_bytes
+    }
+
     /// Publishes payloads of another size from now on.
     pub(crate) fn set_payload_bytes(&mut self, payload_bytes: usize) {
         self.payload_bytes = payload_bytes;

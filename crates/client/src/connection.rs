@@ -166,7 +166,8 @@ impl Connection {
                         |frame| Ending::closed(frame.code, frame.reason),
                     ));
                 }
-                Some(Message::Binary(_) | Message::Pong(_)) | None => {}
+                // Compression is not offered, so that nothing comes compressed.
+                Some(Message::Binary(_) | Message::Pong(_) | Message::Deflated(_)) | None => {}
             }
         }
         self.decoder.release();

@@ -5,7 +5,7 @@
 //!
 //! In the order a message travels:
 //!
-//! - [`json`]: text messages, one JSON object each: [`NativeJson`]
+//! - [`json`]: text messages, one JSON object each: [`NativeJson`], or one a line: [`NativeLines`]
 //! - [`protobuf`]: binary messages, one Protocol Buffers message each: [`NativeProtobuf`]
 //!
 //! `fanfare-json` has what dialects that speak JSON share: reading, writing, and why a message is refused.
@@ -25,7 +25,7 @@
 pub mod json;
 pub mod protobuf;
 
-pub use json::NativeJson;
+pub use json::{NativeJson, NativeLines};
 pub use protobuf::NativeProtobuf;
 
 /// How many messages `history` gives to a client that does not say how many it wants.

@@ -66,6 +66,9 @@ pub struct Habits {
     pub one_room: bool,
     /// Its coming and going are entries of the room's history.
     pub posts_entries: bool,
+    /// A text message may hold several messages of the dialect, with a newline between them. No message of it has a
+    /// newline within, and all are text.
+    pub reads_lines: bool,
     /// Its messages are not JSON: where a transport carries messages in JSON, it quotes them.
     pub opaque: bool,
     /// How many messages of the past come first when it joins, where it may see them.

@@ -5,17 +5,18 @@
 //! With the files of a certificate and its key behind the address, over TLS.
 //!
 //! Nothing here is a short cut: the messages pass the decoder, a session, a handler on the runtime, an outbox
-//! and a write like any other. Only the limits are raised, because the suites send messages of 16 MiB in
-//! 250,000 frames.
+//! and a write like any other. Only the limits are raised and the rates lifted, because the suites send messages of
+//! 16 MiB in 250,000 frames, and a thousand messages as fast as they are echoed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanfare_core::limits::Limits;
+use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Payload, Rejection};
+use fanfare_server::config::CompressionConfig;
 use fanfare_server::dialects::NamedDialect;
 use fanfare_server::tls::{MinVersion, Tls};
 use fanfare_server::{Fanfare, listen};
@@ -56,9 +57,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Limits::default()
     };
     let echo = NamedDialect { name: "echo", subprotocol: "echo", dialect: Arc::new(Echo) };
+    // Every message of a client that offers it is compressed, the smallest too.
+    let compression = CompressionConfig { enabled: true, threshold_bytes: 0, ..CompressionConfig::default() };
     let node = Fanfare::builder()
         .dialects(vec![echo])
+        .compression(compression)
         .limits(limits)
+        // A ping in the middle of a case is the end of it for some suites.
+        .deadlines(Deadlines { ping_interval_ms: 3_600_000, ..Deadlines::default() })
+        .rate_limits(RateLimits::off())
         .on_message("echo", |_peer, data| async move { Ok(Some(data)) })
         .start()?;
     let router = axum::Router::new().fallback_service(node.websocket::<()>());

@@ -11,7 +11,7 @@ use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
-use fanfare_dialect_native::{NativeJson, NativeProtobuf};
+use fanfare_dialect_native::{NativeJson, NativeLines, NativeProtobuf};
 use fanfare_dialect_plain::{Chat, Envelope, Raw, Rooms, Topics};
 use fanfare_protocol::Dialect;
 use tokio::net::TcpListener;
@@ -31,7 +31,8 @@ use crate::revocations::RevocationSettings;
 use crate::tls::{Renewal, Tls};
 
 /// The names of the dialects that this build speaks.
-pub const DIALECTS: &[&str] = &["native", "native.protobuf", "rooms", "envelope", "topics", "chat", "raw"];
+pub const DIALECTS: &[&str] =
+    &["native", "native.lines", "native.protobuf", "rooms", "envelope", "topics", "chat", "raw"];
 
 /// What the command line is given to work with.
 pub const PROGRAM: Program = Program { dialects: DIALECTS, serve };
@@ -48,6 +49,7 @@ pub(crate) fn dialects(config: &DialectsConfig) -> Vec<NamedDialect> {
     let chat = Chat { history_on_join: config.chat_history_on_join };
     vec![
         named("native", NativeJson::SUBPROTOCOL, NativeJson),
+        named("native.lines", NativeLines::SUBPROTOCOL, NativeLines),
         named("native.protobuf", NativeProtobuf::SUBPROTOCOL, NativeProtobuf),
         named("rooms", Rooms::SUBPROTOCOL, Rooms),
         named("envelope", Envelope::SUBPROTOCOL, Envelope),
@@ -82,6 +84,7 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
         .network(config.network())
+        .compression(config.compression.clone())
         .authentication(config.auth_mode(), verifier)
         .auth_cookie(&config.auth.cookie, csrf(setup))
         .revocations(RevocationSettings {

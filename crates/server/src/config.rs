@@ -14,6 +14,7 @@
 
 mod admin;
 mod auth;
+mod compression;
 mod dialects;
 mod document;
 mod environment;
@@ -41,6 +42,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
+pub use compression::CompressionConfig;
 pub use dialects::DialectsConfig;
 pub use load::{Flag, Inputs, Loaded, load};
 pub use network::NetworkConfig;
@@ -78,6 +80,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// TLS.
     pub tls: TlsConfig,
+    /// Compression of WebSocket messages.
+    pub compression: CompressionConfig,
     /// The engine's bounds.
     pub limits: Limits,
     /// The engine's deadlines.
@@ -222,6 +226,7 @@ impl Config {
             api: ApiConfig { keys: Vec::new(), key_file: None },
             network: NetworkConfig::default(),
             tls: TlsConfig::default(),
+            compression: CompressionConfig::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),

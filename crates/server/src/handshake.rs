@@ -20,9 +20,10 @@ use fanfare_protocol::dialect::excerpt;
 use fanfare_protocol::names::NameError;
 use fanfare_protocol::{ChannelName, ErrorCode};
 use fanfare_wire::handshake as wire;
+use fanfare_wire::handshake::DeflateAgreement;
 use http::header::{
-    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-    WWW_AUTHENTICATE,
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Request, Response, StatusCode, Version, request};
 use hyper::ext::Protocol;
@@ -83,6 +84,7 @@ pub(crate) struct AuthRules {
 /// Who takes the stream when it speaks WebSocket.
 struct Taker {
     subprotocol: Option<String>,
+    deflate: Option<DeflateAgreement>,
     take: Box<dyn FnOnce(Stream, Vec<u8>) + Send>,
 }
 
@@ -158,14 +160,18 @@ impl Door {
         };
         let close = self.close;
         let stay = streams.as_ref().map(Streams::stay);
-        let Taker { subprotocol, take } = taker;
+        let Taker { subprotocol, deflate, take } = taker;
         tokio::spawn(async move {
             match upgraded::take(on_upgrade, close, stay).await {
                 Ok((stream, early)) => take(stream, early),
                 Err(error) => tracing::debug!(%error, "a connection ended within its handshake"),
             }
         });
-        agreed_on(accepted.accept_key.as_deref(), subprotocol.as_deref())
+        let mut response = agreed_on(accepted.accept_key.as_deref(), subprotocol.as_deref());
+        if let Some(Ok(answer)) = deflate.map(|deflate| HeaderValue::from_str(&deflate.answer())) {
+            response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+        }
+        response
     }
 
     /// Counts the request among those of its address; one too many is answered.
@@ -202,16 +208,37 @@ impl Door {
                     ask: Ask::Carry { seen, carrier, prefix, stream, early, head },
                 });
             };
-            return Ok(Taker { subprotocol, take: Box::new(take) });
+            return Ok(Taker { subprotocol, deflate: None, take: Box::new(take) });
         }
+        let deflate = self.deflate(head)?;
         let admitted = self.admit(head, offered, named, address).await?;
         let subprotocol = admitted.subprotocol.clone();
-        let lane = self.dialects.lane(admitted.spoken, Framing::Frames);
+        let framing = deflate.map_or(Framing::Frames, |deflate| Framing::Deflated(deflate.window_bits()));
+        let lane = self.dialects.lane(admitted.spoken, framing);
         let (opening, seat) = admitted.opening(lane, address, false);
         let take = move |stream, early| {
-            inboxes.place(Arrival { stream, early, opening, seat, beginning: None });
+            inboxes.place(Arrival {
+                stream,
+                early,
+                deflates: deflate.is_some(),
+                opening,
+                seat,
+                beginning: None,
+            });
         };
-        Ok(Taker { subprotocol, take: Box::new(take) })
+        Ok(Taker { subprotocol, deflate, take: Box::new(take) })
+    }
+
+    /// What becomes of the client's offers to compress. Where none is taken, nobody looks at them.
+    fn deflate(&self, head: &request::Parts) -> Result<Option<DeflateAgreement>, Refusal> {
+        if !self.dialects.compress() {
+            return Ok(None);
+        }
+        let values = head.headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().map(HeaderValue::as_bytes);
+        DeflateAgreement::choose(values).map_err(|_| Refusal {
+            code: ErrorCode::BadHandshake,
+            text: "Sec-WebSocket-Extensions must be a list of extensions".to_owned(),
+        })
     }
 
     /// Answers a request whose path cannot be decoded.

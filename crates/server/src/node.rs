@@ -31,7 +31,7 @@ use mio::{Poll, Waker};
 
 use crate::admission::Admission;
 use crate::app;
-use crate::config::NetworkConfig;
+use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
@@ -58,6 +58,7 @@ pub struct Builder {
     shards: usize,
     authentication: Authentication,
     network: NetworkConfig,
+    compression: CompressionConfig,
     /// What was given as an origin and is none.
     odd_origin: Option<String>,
     dialects: Vec<NamedDialect>,
@@ -77,6 +78,7 @@ impl Builder {
             shards: 0,
             authentication: Authentication::default(),
             network: NetworkConfig::default(),
+            compression: CompressionConfig::default(),
             odd_origin: None,
             dialects,
             default_dialect,
@@ -123,6 +125,13 @@ impl Builder {
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
+        self
+    }
+
+    /// Sets whether and how WebSocket messages are compressed.
+    #[must_use]
+    pub fn compression(mut self, compression: CompressionConfig) -> Self {
+        self.compression = compression;
         self
     }
 
@@ -196,7 +205,7 @@ impl Builder {
     /// or an origin is none.
     pub fn start(self) -> io::Result<Node> {
         self.check_origins()?;
-        let (dialects, passes) = (Dialects::new(self.dialects), Arc::new(Passes::new()?));
+        let (dialects, passes) = (Dialects::new(self.dialects, self.compression), Arc::new(Passes::new()?));
         let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
         let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;

@@ -46,6 +46,9 @@ impl Epochs {
     }
 }
 
+/// Stands between the events of one message.
+const JOINT: &str = " & ";
+
 /// Writes `<letter> <event>` lines. A terse lane has no form for membership events, pings and closes.
 #[derive(Debug)]
 pub struct PlainLane {
@@ -61,6 +64,10 @@ impl PlainLane {
         Self { letter, terse, habits, epochs }
     }
 
+    fn has_no_form_for(&self, event: &Event<'_>) -> bool {
+        self.terse && matches!(event, Event::Joined { .. } | Event::Left { .. })
+    }
+
     fn line(&self, text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("{} {text}\n", self.letter).as_bytes());
     }
@@ -68,10 +75,26 @@ impl PlainLane {
 
 impl LaneEncoder for PlainLane {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if self.terse && matches!(event, Event::Joined { .. } | Event::Left { .. }) {
-            return;
+        if !self.has_no_form_for(event) {
+            self.line(&describe(event, &self.epochs), out);
         }
-        self.line(&describe(event, &self.epochs), out);
+    }
+
+    fn joins(&self) -> bool {
+        self.habits.reads_lines
+    }
+
+    fn part(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        if !self.has_no_form_for(event) {
+            out.extend_from_slice(describe(event, &self.epochs).as_bytes());
+            out.extend_from_slice(JOINT.as_bytes());
+        }
+    }
+
+    fn join(&mut self, parts: &[u8], out: &mut Vec<u8>) {
+        if let Some(text) = String::from_utf8_lossy(parts).strip_suffix(JOINT) {
+            self.line(text, out);
+        }
     }
 
     fn habits(&self) -> Habits {

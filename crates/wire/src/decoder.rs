@@ -1,5 +1,6 @@
 //! From bytes to messages.
 
+use crate::deflate::Deflated;
 use crate::header::{Expect, Header};
 use crate::mask;
 use crate::message::Message;
@@ -33,6 +34,7 @@ pub struct Limits {
 pub struct Decoder {
     partial: Option<Box<Partial>>,
     role: Role,
+    deflates: bool,
     failed: Option<Violation>,
 }
 
@@ -48,7 +50,13 @@ pub struct Decoded<'a> {
 impl Decoder {
     /// A decoder at the first byte after the handshake.
     pub fn new(role: Role) -> Self {
-        Decoder { partial: None, role, failed: None }
+        Decoder { partial: None, role, deflates: false, failed: None }
+    }
+
+    /// One for a connection that has agreed on permessage-deflate: messages may be
+    /// [compressed](Message::Deflated).
+    pub fn with_deflate(role: Role) -> Self {
+        Decoder { deflates: true, ..Decoder::new(role) }
     }
 
     /// Reads at most one frame from the front of `input`, unmasking it in place.
@@ -64,7 +72,7 @@ impl Decoder {
         if let Some(violation) = self.failed {
             return Err(violation);
         }
-        let outcome = read_frame(self.role, &mut self.partial, input, limits);
+        let outcome = read_frame(self.role, self.deflates, &mut self.partial, input, limits);
         if let Err(violation) = &outcome {
             self.failed = Some(*violation);
         }
@@ -97,6 +105,7 @@ impl Decoder {
 /// One frame, or as much of it as there is.
 fn read_frame<'a>(
     role: Role,
+    deflates: bool,
     partial: &'a mut Option<Box<Partial>>,
     input: &'a mut [u8],
     limits: &Limits,
@@ -105,7 +114,7 @@ fn read_frame<'a>(
         return gather(partial, None, input, 0);
     }
     let open = partial.as_ref().and_then(|partial| partial.open());
-    let expect = Expect { role, limits, open };
+    let expect = Expect { role, deflates, limits, open };
     let (header, header_bytes) = read_header(partial, &expect, input)?;
     let Some(header) = header else { return Ok(Decoded { consumed: header_bytes, message: None }) };
 
@@ -119,7 +128,10 @@ fn read_frame<'a>(
     if let Some(key) = header.key {
         mask::mask(payload, key);
     }
-    let message = Message::from_frame(header.opcode, payload)?;
+    let message = match header.compressed {
+        true => Message::Deflated(Deflated::new(header.opcode, payload)),
+        false => Message::from_frame(header.opcode, payload)?,
+    };
     Ok(Decoded { consumed, message: Some(message) })
 }
 

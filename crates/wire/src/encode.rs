@@ -1,7 +1,7 @@
 //! From messages to bytes: always one frame a message, in the shortest form.
 
 use crate::close::may_travel;
-use crate::header::{CONTROL_BYTES_MAX, OpCode};
+use crate::header::{COMPRESSED_BIT, CONTROL_BYTES_MAX, OpCode};
 use crate::mask;
 
 /// The most bytes a Close reason has beside its code (§5.5).
@@ -32,6 +32,13 @@ pub fn encode_frame_masked(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8], ke
     let start = out.len();
     out.extend_from_slice(payload);
     mask::mask(&mut out[start..], key);
+}
+
+/// Appends an unmasked frame whose payload a [`Deflater`](crate::deflate::Deflater) has made (RFC 7692, section 6).
+pub fn encode_deflated(out: &mut Vec<u8>, opcode: OpCode, compressed: &[u8]) {
+    let first = out.len();
+    encode_frame(out, opcode, compressed);
+    out[first] |= COMPRESSED_BIT;
 }
 
 /// Appends an unmasked Close frame (server side), the reason cut to 123 bytes between characters.

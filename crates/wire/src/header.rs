@@ -1,10 +1,14 @@
 //! Frame headers (§5.2): everything that can be refused before any payload is read.
 
 use crate::decoder::{Limits, Role};
+use crate::deflate::compressed_bytes_max;
 use crate::violation::{Rule, Violation};
 
 /// The longest header: two bytes, a 64-bit length and a masking key.
 pub const HEADER_BYTES_MAX: usize = 14;
+
+/// RSV1: the message is compressed (RFC 7692, section 6).
+pub(crate) const COMPRESSED_BIT: u8 = 0x40;
 
 /// The longest payload of a control frame (§5.5).
 pub(crate) const CONTROL_BYTES_MAX: usize = 125;
@@ -60,6 +64,8 @@ impl OpCode {
 pub(crate) struct Header {
     pub(crate) opcode: OpCode,
     pub(crate) fin: bool,
+    /// It begins a message that is compressed.
+    pub(crate) compressed: bool,
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload_bytes: usize,
 }
@@ -69,11 +75,14 @@ pub(crate) struct Header {
 pub(crate) struct Open {
     pub(crate) frames: u32,
     pub(crate) bytes: usize,
+    pub(crate) compressed: bool,
 }
 
 /// What a header is judged against.
 pub(crate) struct Expect<'a> {
     pub(crate) role: Role,
+    /// Messages may be compressed.
+    pub(crate) deflates: bool,
     pub(crate) limits: &'a Limits,
     pub(crate) open: Option<Open>,
 }
@@ -93,26 +102,28 @@ impl Expect<'_> {
             return Err(Rule::ControlTooLong.into());
         }
         let Some((announced, length_bytes)) = extended_length(code, bytes)? else { return Ok(None) };
-        let payload_bytes = self.within_limits(opcode, announced)?;
+        let compressed = first & COMPRESSED_BIT != 0;
+        let payload_bytes = self.within_limits(opcode, compressed, announced)?;
         let key = bytes.get(length_bytes..).and_then(|rest| rest.first_chunk::<4>()).copied();
         if masked && key.is_none() {
             return Ok(None);
         }
         let key = key.filter(|_| masked);
         let header_bytes = 2 + length_bytes + if masked { 4 } else { 0 };
-        Ok(Some((Header { opcode, fin: first & 0x80 != 0, key, payload_bytes }, header_bytes)))
+        Ok(Some((Header { opcode, fin: first & 0x80 != 0, compressed, key, payload_bytes }, header_bytes)))
     }
 
     /// The first byte: FIN, the reserved bits and the opcode (§5.2, §5.4, §5.5).
     fn opcode(&self, first: u8) -> Result<OpCode, Violation> {
-        // No extension is negotiated, so no reserved bit has a meaning. permessage-deflate would
-        // take RSV1 (0x40) here, on the first frame of a data message only (RFC 7692 §6), and the
-        // inflated size would have to be held against the limits while inflating.
-        if first & 0x70 != 0 {
+        let fin = first & 0x80 != 0;
+        let opcode = OpCode::from_bits(first & 0x0F);
+        // One reserved bit may have a meaning, and only where a message begins (RFC 7692, section 6).
+        let begins_data = matches!(opcode, Some(OpCode::Text | OpCode::Binary));
+        let meaningless = if self.deflates && begins_data { 0x70 & !COMPRESSED_BIT } else { 0x70 };
+        if first & meaningless != 0 {
             return Err(Rule::ReservedBit.into());
         }
-        let fin = first & 0x80 != 0;
-        let opcode = OpCode::from_bits(first & 0x0F).ok_or(Rule::ReservedOpcode)?;
+        let opcode = opcode.ok_or(Rule::ReservedOpcode)?;
         let broken = match (opcode, self.open) {
             (OpCode::Close | OpCode::Ping | OpCode::Pong, _) if fin => None,
             (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => Some(Rule::ControlFragmented),
@@ -138,10 +149,15 @@ impl Expect<'_> {
     }
 
     /// Refuses a message by its announced length, before one byte of it is stored.
-    fn within_limits(&self, opcode: OpCode, announced: u64) -> Result<usize, Violation> {
+    fn within_limits(&self, opcode: OpCode, compressed: bool, announced: u64) -> Result<usize, Violation> {
         let held = self.open.map_or(0, |open| open.bytes);
         let payload_bytes = usize::try_from(announced).map_err(|_| Rule::MessageTooBig)?;
-        let fits = held.checked_add(payload_bytes).is_some_and(|sum| sum <= self.limits.message_bytes_max);
+        let is_compressed = self.open.map_or(compressed, |open| open.compressed);
+        let bytes_max = match is_compressed {
+            true => compressed_bytes_max(self.limits.message_bytes_max),
+            false => self.limits.message_bytes_max,
+        };
+        let fits = held.checked_add(payload_bytes).is_some_and(|sum| sum <= bytes_max);
         if fits || opcode.is_control() { Ok(payload_bytes) } else { Err(Rule::MessageTooBig.into()) }
     }
 }

@@ -12,13 +12,14 @@
 //! | `utf8` | is this text still UTF-8, wherever it was cut? |
 //! | `partial` | what has arrived of a message that did not come in one piece? |
 //! | `decoder` | which message is next? |
+//! | [`deflate`] | what does a compressed message say, and how is one made? |
 //! | `close` | may this Close frame say that? |
 //! | `violation` | which rule was broken, and with which code does the connection end? |
 //! | `encode` | how is a message written? |
 //! | [`sse`] | how is one written where there is no WebSocket? |
 //!
-//! Both ends are covered: [`Role`] says which one *we* are. Extensions are not negotiated; the place
-//! where permessage-deflate (RFC 7692) would take its bit is marked in `header`.
+//! Both ends are covered: [`Role`] says which one *we* are. Of extensions the server's end knows permessage-deflate
+//! (RFC 7692) without context takeover; whoever does not negotiate it never meets a compressed message.
 //!
 //! ```
 //! use fanfare_wire::{Decoder, Limits, Message, OpCode, Role, encode_frame_masked};
@@ -47,6 +48,7 @@
 //! # Ok::<(), fanfare_wire::Violation>(())
 //! ```
 
+pub mod deflate;
 pub mod handshake;
 pub mod sse;
 
@@ -63,7 +65,8 @@ mod violation;
 pub use close::CloseFrame;
 pub use decoder::{Decoded, Decoder, Limits, Role};
 pub use encode::{
-    encode_close, encode_close_masked, encode_frame, encode_frame_masked, encode_header, encode_header_masked,
+    encode_close, encode_close_masked, encode_deflated, encode_frame, encode_frame_masked, encode_header,
+    encode_header_masked,
 };
 pub use header::{HEADER_BYTES_MAX, OpCode};
 pub use message::Message;

@@ -1,6 +1,7 @@
 //! What a decoder hands out.
 
 use crate::close::CloseFrame;
+use crate::deflate::Deflated;
 use crate::header::OpCode;
 use crate::violation::{Rule, Violation};
 
@@ -11,6 +12,9 @@ pub enum Message<'a> {
     Text(&'a str),
     /// Bytes (§5.6).
     Binary(&'a [u8]),
+    /// A compressed message, on a connection that has agreed on it:
+    /// [`Inflater::inflate`](crate::deflate::Inflater::inflate) says what it is.
+    Deflated(Deflated<'a>),
     /// The caller owes a pong with the same payload, at most 125 bytes (§5.5.2).
     Ping(&'a [u8]),
     /// The answer to a ping, or a heartbeat nobody asked for (§5.5.3).

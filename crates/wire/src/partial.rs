@@ -1,6 +1,7 @@
 //! What has arrived of a frame or message that did not come in one piece.
 
 use crate::close::CloseFrame;
+use crate::deflate::Deflated;
 use crate::header::{CONTROL_BYTES_MAX, Expect, HEADER_BYTES_MAX, Header, OpCode, Open};
 use crate::mask;
 use crate::message::Message;
@@ -39,6 +40,8 @@ struct Frame {
 enum Payload {
     Text(TextBuffer),
     Binary(Vec<u8>),
+    /// What it says, and whether it is UTF-8, is seen when it is inflated.
+    Deflated(OpCode, Vec<u8>),
 }
 
 /// A control frame may come between two fragments, so its payload has its own place (§5.4).
@@ -62,7 +65,11 @@ impl Partial {
     }
 
     pub(crate) fn open(&self) -> Option<Open> {
-        (self.frames > 0).then(|| Open { frames: self.frames, bytes: self.payload.len() })
+        (self.frames > 0).then(|| Open {
+            frames: self.frames,
+            bytes: self.payload.len(),
+            compressed: matches!(self.payload, Payload::Deflated(..)),
+        })
     }
 
     /// Heap bytes held, this struct included.
@@ -95,6 +102,7 @@ impl Partial {
     /// Begins a frame whose payload goes through here.
     pub(crate) fn begin(&mut self, header: Header) {
         match header.opcode {
+            opcode if header.compressed => self.payload = Payload::Deflated(opcode, Vec::new()),
             OpCode::Text => self.payload = Payload::Text(TextBuffer::default()),
             OpCode::Binary => self.payload = Payload::Binary(Vec::new()),
             OpCode::Close | OpCode::Ping | OpCode::Pong => self.control.len = 0,
@@ -103,7 +111,7 @@ impl Partial {
         if !header.opcode.is_control() {
             self.frames = self.frames.saturating_add(1);
         }
-        let Header { opcode, fin, key, payload_bytes } = header;
+        let Header { opcode, fin, key, payload_bytes, .. } = header;
         self.frame = Some(Frame { opcode, fin, key, rest_bytes: payload_bytes });
     }
 
@@ -148,7 +156,7 @@ impl Payload {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         match self {
             Payload::Text(text) => text.push(bytes),
-            Payload::Binary(binary) => {
+            Payload::Binary(binary) | Payload::Deflated(_, binary) => {
                 binary.extend_from_slice(bytes);
                 Ok(())
             }
@@ -159,20 +167,21 @@ impl Payload {
         match self {
             Payload::Text(text) => text.complete().map(Message::Text),
             Payload::Binary(binary) => Ok(Message::Binary(binary)),
+            Payload::Deflated(opcode, payload) => Ok(Message::Deflated(Deflated::new(*opcode, payload))),
         }
     }
 
     fn len(&self) -> usize {
         match self {
             Payload::Text(text) => text.len(),
-            Payload::Binary(binary) => binary.len(),
+            Payload::Binary(binary) | Payload::Deflated(_, binary) => binary.len(),
         }
     }
 
     fn capacity(&self) -> usize {
         match self {
             Payload::Text(text) => text.capacity(),
-            Payload::Binary(binary) => binary.capacity(),
+            Payload::Binary(binary) | Payload::Deflated(_, binary) => binary.capacity(),
         }
     }
 }

@@ -27,17 +27,18 @@ pub(crate) enum Rule {
     CloseUtf8,
     MessageTooBig,
     TooManyFragments,
+    Deflate,
 }
 
 impl Violation {
     /// The status code to send in our Close frame (§7.4.1): 1002 for a broken rule, 1007 for text
-    /// that is not UTF-8, 1009 for a message beyond the limits in bytes or in fragments.
+    /// that is not UTF-8 and data that cannot be inflated, 1009 for a message beyond the limits in bytes or in fragments.
     ///
     /// Too many fragments count as "too big" and not as a policy violation (1008): the cure is the
     /// same for the sender, a smaller or less chopped message.
     pub fn close_code(&self) -> u16 {
         match self.0 {
-            Rule::Utf8 | Rule::CloseUtf8 => 1007,
+            Rule::Utf8 | Rule::CloseUtf8 | Rule::Deflate => 1007,
             Rule::MessageTooBig | Rule::TooManyFragments => 1009,
             _ => 1002,
         }
@@ -62,6 +63,7 @@ impl Violation {
             Rule::CloseUtf8 => "close reason is not utf-8",
             Rule::MessageTooBig => "message too big",
             Rule::TooManyFragments => "message in too many fragments",
+            Rule::Deflate => "compressed data is not deflate",
         }
     }
 }

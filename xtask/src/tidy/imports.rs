@@ -23,7 +23,7 @@ const fn row(
 
 /// A crate that has no row may not exist; development dependencies are free.
 const TABLE: &[Row] = &[
-    row("fanfare-wire", &[], Some(&["bytes", "memchr", "simdutf8", "httparse", "sha1", "base64"])),
+    row("fanfare-wire", &[], Some(&["bytes", "flate2", "memchr", "simdutf8", "httparse", "sha1", "base64"])),
     row("fanfare-protocol", &[], Some(&["bytes"])),
     row("fanfare-json", &["fanfare-protocol"], Some(&["bytes", "serde", "serde_json", "base64", "itoa"])),
     row(

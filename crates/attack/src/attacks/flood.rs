@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::OnceLock;
 
+use fanfare_wire::deflate::Deflater;
 use fanfare_wire::{OpCode, encode_frame_masked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::{Attack, Field, REFUSED_PAUSE, Tally};
-use crate::line::{Line, MASK};
+use crate::line::{Line, MASK, request_deflated};
 use crate::tokens;
 
 /// What is written in one go, more or less.
@@ -57,6 +59,10 @@ impl Flood {
                 let refused = Line::shake(stream, server, &tokens::forged_path()?).await;
                 return refused.map(|_| ());
             }
+            Attack::InflateBombs | Attack::InflatedMessages => {
+                let request = request_deflated(server, &tokens::path(&tokens::stranger())?);
+                Line::shake_by(&request, stream).await?.into_stream()
+            }
             _ => Line::shake(stream, server, &tokens::path(&tokens::stranger())?).await?.into_stream(),
         };
         if self.attack != Attack::Upgrades {
@@ -88,6 +94,10 @@ impl Flood {
                     return;
                 }
                 Tally::add(&self.field.tally.sent_bytes, burst.len() as u64);
+                if self.attack == Attack::InflateBombs {
+                    // It is over, and the next bomb needs another connection.
+                    std::future::pending::<()>().await;
+                }
             }
         };
         tokio::select! {
@@ -102,6 +112,13 @@ impl Flood {
             Attack::EmptyFragments => fragments(out, b"", first),
             Attack::ByteFragments => fragments(out, b" ", first),
             Attack::BrokenFrames => out.extend(BROKEN[self.turn() as usize % BROKEN.len()]),
+            Attack::InflateBombs => out.extend(bomb()),
+            Attack::InflatedMessages => {
+                while out.len() < BURST_BYTES {
+                    let [blanks, nested] = inflated_messages();
+                    out.extend(if self.turn().is_multiple_of(2) { blanks } else { nested });
+                }
+            }
             Attack::Requests => {
                 while out.len() < BURST_BYTES {
                     out.extend(
@@ -161,6 +178,33 @@ impl Flood {
         };
         out.extend(text.as_bytes());
     }
+}
+
+/// A text message that is compressed.
+fn compressed(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut deflater = Deflater::new(9, 15);
+    encode_frame_masked(&mut out, OpCode::Text, deflater.deflate(message).unwrap_or_default(), MASK);
+    // RSV1.
+    out[0] |= 0x40;
+    out
+}
+
+/// As much as a server would take if it looked at the compressed size alone. Made once: it takes a while.
+fn bomb() -> &'static [u8] {
+    static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+    BOMB.get_or_init(|| compressed(&vec![0; 62 << 20]))
+}
+
+/// Small, and as large as a message may be when they are inflated.
+fn inflated_messages() -> [&'static [u8]; 2] {
+    static MESSAGES: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+    let messages = MESSAGES.get_or_init(|| {
+        let (open, close) = ("[".repeat(2 * NESTING), "]".repeat(2 * NESTING));
+        let nested = format!(r#"{{"type":"publish","channel":"deep","data":{open}{close}}}"#);
+        [compressed(&vec![b' '; 60 * 1024]), compressed(nested.as_bytes())]
+    });
+    [&messages[0], &messages[1]]
 }
 
 /// Fragments of a text message that never ends.

@@ -103,6 +103,10 @@ attacks! {
     Newlines = "newlines",
     /// Messages whose data are arrays within arrays, 15,000 deep
     Nesting = "nesting",
+    /// Each connection sends 62 KiB that inflate to 62 MiB
+    InflateBombs = "inflate_bombs",
+    /// Messages of a hundred bytes that inflate to 60 KiB of blanks, or of arrays within arrays
+    InflatedMessages = "inflated_messages",
     /// Frames that break the protocol
     BrokenFrames = "broken_frames",
 }

@@ -43,6 +43,7 @@ fn measure_saturated(
 ) -> Result<Measured, Error> {
     swarm.saturate(rooms, window, bench.warm_up())?;
     let before = bench.gauge.mark(swarm.ledger().deliveries());
+    let received_before = swarm.received_bytes();
     swarm.saturate(rooms, window, bench.time)?;
     // The clock stops when the last delivery is in, not when the last publication is out.
     swarm.drain()?;
@@ -50,6 +51,7 @@ fn measure_saturated(
 
     let mut measured = Measured::default();
     measured.add_span("delivery", before, after);
+    measured.add_received("delivery", before, after, swarm.received_bytes() - received_before);
     measured.add_rss(&bench.gauge);
     measured.faults = swarm.audit();
     swarm.part_all();
@@ -71,12 +73,14 @@ pub(crate) fn paced(bench: &Bench, rooms: usize, members: usize, per_second: f64
     swarm.drain()?;
     swarm.ledger().record();
     let before = bench.gauge.mark(swarm.ledger().deliveries());
+    let received_before = swarm.received_bytes();
     swarm.pace(&mut streams, bench.time)?;
     swarm.drain()?;
     let after = bench.gauge.mark(swarm.ledger().deliveries());
 
     let mut measured = Measured::default();
     measured.add_span("delivery", before, after);
+    measured.add_received("delivery", before, after, swarm.received_bytes() - received_before);
     if let Some(histogram) = swarm.ledger().take_latencies() {
         measured.add_latency("", &histogram);
     }

@@ -20,17 +20,19 @@ const MESSAGE_BYTES: usize = 16;
 /// A batch that still grows.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    lanes: SmallVec<[LaneBytes<Vec<u8>>; 2]>,
+    lanes: SmallVec<[Growing; 2]>,
     /// One per message; none for an event that has no publication.
     publications: Vec<Option<Arc<Publication>>>,
 }
 
 #[derive(Debug)]
-struct LaneBytes<B> {
+struct Growing {
     lane: Lane,
     /// Whether each message has to be a chunk of its own.
     bare: bool,
-    bytes: B,
+    /// Whether the messages become one in the end, and are parts of it until then.
+    joins: bool,
+    bytes: Vec<u8>,
     /// Where each message ends; where the one before it does, if the lane has nothing for it.
     ends: Vec<u32>,
     /// How many messages the lane has.
@@ -38,10 +40,12 @@ struct LaneBytes<B> {
 }
 
 impl Batch {
-    pub(crate) fn new(wanted: impl Iterator<Item = Lane>, lanes: &Lanes) -> Self {
-        let empty = |lane| LaneBytes {
+    pub(crate) fn new(wanted: impl Iterator<Item = Lane>, policy: OutboxPolicy, lanes: &Lanes) -> Self {
+        let empty = |lane| Growing {
             lane,
             bare: lanes.is_bare(lane),
+            // What may be given up has to stand alone.
+            joins: policy == OutboxPolicy::Disconnect && lanes.joins(lane),
             bytes: Vec::new(),
             ends: Vec::new(),
             count: 0,
@@ -65,7 +69,10 @@ impl Batch {
         for lane in &mut self.lanes {
             let before = lane.bytes.len();
             if publication.is_some() || hears(lanes.habits(lane.lane)) {
-                lanes.encode(lane.lane, event, &mut lane.bytes);
+                match lane.joins {
+                    true => lanes.part(lane.lane, event, &mut lane.bytes),
+                    false => lanes.encode(lane.lane, event, &mut lane.bytes),
+                }
             }
             lane.ends.push(lane.bytes.len() as u32);
             let bytes = lane.bytes.len() - before;
@@ -82,7 +89,8 @@ impl Batch {
         encoded + self.publications.len() * MESSAGE_BYTES
     }
 
-    pub(crate) fn freeze(self, policy: OutboxPolicy) -> Copies {
+    /// `has_filters` says whether some member may not want all of it.
+    pub(crate) fn freeze(self, policy: OutboxPolicy, has_filters: bool, lanes: &mut Lanes) -> Copies {
         let excludes = self.publications.iter().flatten().any(|p| p.exclude_sender && p.connection.is_some());
         let has_presence = self.publications.iter().any(Option::is_none);
         let gives_up = policy != OutboxPolicy::Disconnect;
@@ -91,24 +99,57 @@ impl Batch {
         } else {
             Vec::new()
         };
-        let lanes = self.lanes.into_iter();
-        let lanes = lanes
-            .map(|l| LaneBytes {
-                lane: l.lane,
-                bare: l.bare,
-                bytes: l.bytes.into(),
-                ends: l.ends,
-                count: l.count,
-            })
-            .collect();
+        let some_miss_some = has_filters || excludes || has_presence;
+        let frozen = self.lanes.into_iter().map(|grown| grown.freeze(some_miss_some, lanes));
+        let lanes = frozen.collect();
         Copies { lanes, publications: self.publications, excludes, has_presence, tags, gives_up }
     }
+}
+
+impl Growing {
+    fn freeze(self, some_miss_some: bool, lanes: &mut Lanes) -> LaneCopies {
+        let Self { lane, bare, joins, bytes, mut ends, count } = self;
+        if !joins {
+            let all: Rc<[u8]> = bytes.into();
+            return LaneCopies { lane, bare, singly: all.clone(), all, ends, count };
+        }
+        let mut joined = Vec::new();
+        lanes.join(lane, &bytes, &mut joined);
+        let all: Rc<[u8]> = joined.into();
+        let mut singly = Vec::new();
+        // Without anybody to miss something, there is no need of them one by one.
+        if some_miss_some {
+            let mut start = 0;
+            for end in &mut ends {
+                lanes.join(lane, &bytes[start..*end as usize], &mut singly);
+                start = *end as usize;
+                *end = singly.len() as u32;
+            }
+        }
+        LaneCopies { lane, bare, all, singly: singly.into(), ends, count }
+    }
+}
+
+/// A lane's part of a batch that is ready to be shared.
+#[derive(Debug)]
+struct LaneCopies {
+    lane: Lane,
+    /// Whether each message has to be a chunk of its own.
+    bare: bool,
+    /// All messages, for those who miss none.
+    all: Rc<[u8]>,
+    /// One by one, for the others: the very same bytes, unless the lane joins messages.
+    singly: Rc<[u8]>,
+    /// Where each message ends in `singly`.
+    ends: Vec<u32>,
+    /// How many messages the lane has.
+    count: usize,
 }
 
 /// A batch that is ready to be shared.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    lanes: SmallVec<[LaneBytes<Rc<[u8]>>; 2]>,
+    lanes: SmallVec<[LaneCopies; 2]>,
     publications: Vec<Option<Arc<Publication>>>,
     /// Whether some message is not for its own sender.
     excludes: bool,
@@ -135,24 +176,24 @@ impl Copies {
         sees_presence: bool,
         mut push: impl FnMut(Chunk),
     ) -> usize {
-        let Some(bytes) = self.lanes.iter().find(|bytes| bytes.lane == lane) else { return 0 };
+        let Some(copies) = self.lanes.iter().find(|copies| copies.lane == lane) else { return 0 };
         let is_sender = self.excludes && self.publications.iter().flatten().any(|p| sent_by(p, connection));
         let gets_all = filter.is_none() && !is_sender && (sees_presence || !self.has_presence);
-        if gets_all && !self.gives_up && !bytes.bare {
-            if !bytes.bytes.is_empty() {
-                push(Chunk::whole(bytes.bytes.clone()));
+        if gets_all && !self.gives_up && !copies.bare {
+            if !copies.all.is_empty() {
+                push(Chunk::whole(copies.all.clone()));
             }
-            return bytes.count;
+            return copies.count;
         }
         let (mut start, mut count) = (0, 0);
         for (index, publication) in self.publications.iter().enumerate() {
-            let end = bytes.ends[index];
+            let end = copies.ends[index];
             let wanted = publication.as_ref().map_or(sees_presence, |publication| {
                 !sent_by(publication, connection) && filter.is_none_or(|filter| filter.passes(publication))
             });
             if wanted && end > start {
                 let tag = self.tags.get(index).cloned().flatten();
-                push(Chunk::part(bytes.bytes.clone(), start, end).tagged(tag));
+                push(Chunk::part(copies.singly.clone(), start, end).tagged(tag));
                 count += 1;
             }
             start = end;

@@ -53,6 +53,8 @@ pub(crate) struct Channel {
     pub(crate) roster: Roster,
     /// How many members each lane has: what has to be encoded.
     lanes: SmallVec<[(Lane, u32); 2]>,
+    /// How many members have a filter.
+    filters: u32,
     batches: VecDeque<Batch>,
     /// The bytes in `batches`.
     waiting_bytes: usize,
@@ -68,6 +70,7 @@ impl Channel {
             scheduled: false,
             roster: Roster::default(),
             lanes: SmallVec::new(),
+            filters: 0,
             batches: VecDeque::new(),
             waiting_bytes: 0,
         }
@@ -85,6 +88,7 @@ impl Channel {
             Some((_, count)) => *count += 1,
             None => self.lanes.push((member.lane, 1)),
         }
+        self.filters += u32::from(member.filter.is_some());
         self.members.push(member);
         self.members.len() as u32 - 1
     }
@@ -96,6 +100,7 @@ impl Channel {
             return None;
         }
         let gone = self.members.swap_remove(slot);
+        self.filters -= u32::from(gone.filter.is_some());
         if let Some(index) = self.lanes.iter().position(|(lane, _)| *lane == gone.lane) {
             self.lanes[index].1 -= 1;
             if self.lanes[index].1 == 0 {
@@ -142,7 +147,8 @@ impl Channel {
         hears: impl Fn(Habits) -> bool,
     ) -> usize {
         if self.batches.back().is_none_or(Batch::is_full) {
-            self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane), lanes));
+            let policy = self.namespace.outbox_policy;
+            self.batches.push_back(Batch::new(self.lanes.iter().map(|(lane, _)| *lane), policy, lanes));
         }
         let grown = self.batches.back_mut().map_or(0, |batch| batch.append(event, publication, lanes, hears));
         self.waiting_bytes += grown;
@@ -155,7 +161,7 @@ impl Channel {
     }
 
     /// What waits, oldest first, ready to be shared: batches until they are `bytes_max` together or more.
-    pub(crate) fn take(&mut self, bytes_max: usize) -> Vec<Rc<Copies>> {
+    pub(crate) fn take(&mut self, bytes_max: usize, lanes: &mut Lanes) -> Vec<Rc<Copies>> {
         let policy = self.namespace.outbox_policy;
         let mut taken = Vec::new();
         let mut bytes = 0;
@@ -163,7 +169,7 @@ impl Channel {
             && let Some(batch) = self.batches.pop_front()
         {
             bytes += batch.bytes();
-            taken.push(Rc::new(batch.freeze(policy)));
+            taken.push(Rc::new(batch.freeze(policy, self.filters > 0, lanes)));
         }
         self.waiting_bytes -= bytes;
         if self.batches.is_empty() {

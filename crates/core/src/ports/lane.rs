@@ -10,7 +10,7 @@ pub struct Lane(pub u8);
 /// Encodes events for every connection of one lane: a dialect in a transport's framing.
 ///
 /// The same event always gives the same bytes; that is why one encoding serves all subscribers of a lane.
-pub trait LaneEncoder: Send {
+pub trait LaneEncoder {
     /// Appends the event, framed. Appends nothing if the dialect has no form for it.
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
 
@@ -24,6 +24,24 @@ pub trait LaneEncoder: Send {
     /// its own, and its events are taken one by one ([`Shard::take_entry`](crate::shard::Shard::take_entry)).
     fn is_bare(&self) -> bool {
         false
+    }
+
+    /// Whether several events may go as one message: then those of a batch are appended as [`LaneEncoder::part`] has
+    /// them, and framed by [`LaneEncoder::join`].
+    fn joins(&self) -> bool {
+        false
+    }
+
+    /// Appends the event so that others may follow it in the same message. Appends nothing if the dialect has no form
+    /// for it.
+    fn part(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        self.event(event, out);
+    }
+
+    /// Appends one message, framed, of what [`LaneEncoder::part`] appended for one event or for several, one behind
+    /// the other. Appends nothing for nothing.
+    fn join(&mut self, parts: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(parts);
     }
 
     /// Appends the transport's own ping.

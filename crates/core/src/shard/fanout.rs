@@ -69,7 +69,7 @@ impl Shard {
 
     fn give_waiting(&mut self, key: u32, bytes_max: usize) {
         let waiting = self.channels[key as usize].waiting_bytes();
-        let batches = self.channels[key as usize].take(bytes_max);
+        let batches = self.channels[key as usize].take(bytes_max, &mut self.lanes);
         self.waiting_bytes -= waiting - self.channels[key as usize].waiting_bytes();
         for copies in batches {
             self.give(key, &copies);

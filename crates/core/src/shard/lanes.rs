@@ -20,6 +20,25 @@ impl Lanes {
         }
     }
 
+    /// Appends the event as one of several in a message of the lane.
+    pub(crate) fn part(&mut self, lane: Lane, event: &Event<'_>, out: &mut Vec<u8>) {
+        if let Some(encoder) = self.get(lane) {
+            encoder.part(event, out);
+        }
+    }
+
+    /// Appends one message of the lane, made of such events.
+    pub(crate) fn join(&mut self, lane: Lane, parts: &[u8], out: &mut Vec<u8>) {
+        if let Some(encoder) = self.get(lane) {
+            encoder.join(parts, out);
+        }
+    }
+
+    /// Whether several events of the lane may go as one message.
+    pub(crate) fn joins(&self, lane: Lane) -> bool {
+        self.0.get(usize::from(lane.0)).is_some_and(|encoder| encoder.joins())
+    }
+
     /// What the clients of a lane expect.
     pub(crate) fn habits(&self, lane: Lane) -> Habits {
         self.0.get(usize::from(lane.0)).map_or(Habits::default(), |encoder| encoder.habits())

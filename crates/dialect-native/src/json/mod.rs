@@ -3,13 +3,17 @@
 //! - `decode`: a message into a command
 //! - `fields`: reads the members that only this dialect has
 //! - `encode`: an event into an object
+//! - `lines`: the same, for clients that take several messages in one
 
 mod decode;
 mod encode;
 mod fields;
+mod lines;
 
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Rejection};
+
+pub use lines::NativeLines;
 
 /// The native protocol as JSON text, WebSocket subprotocol [`NativeJson::SUBPROTOCOL`].
 #[derive(Debug, Clone, Copy, Default)]

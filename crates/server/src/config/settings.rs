@@ -34,6 +34,7 @@ macro_rules! setting {
 
 mod admin;
 mod auth;
+mod compression;
 mod deadlines;
 mod dialects;
 mod general;
@@ -68,6 +69,7 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Setting> {
         network::TABLE,
         rate_limits::TABLE,
         limits::TABLE,
+        compression::TABLE,
         deadlines::TABLE,
     ]
     .into_iter()

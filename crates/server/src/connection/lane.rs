@@ -8,6 +8,16 @@ use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::{Dialect, Event, FrameKind};
 use fanfare_wire::{OpCode, encode_close, encode_frame, encode_header};
 
+/// What an encoder keeps of its buffer: one page of history must not hold a megabyte for good.
+pub(super) const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
+
+pub(super) fn opcode(kind: FrameKind) -> OpCode {
+    match kind {
+        FrameKind::Text => OpCode::Text,
+        FrameKind::Binary => OpCode::Binary,
+    }
+}
+
 /// Frames a dialect's events (RFC 6455, section 5).
 pub(crate) struct WebSocketLane {
     dialect: Arc<dyn Dialect>,
@@ -28,14 +38,9 @@ impl LaneEncoder for WebSocketLane {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.payload.clear();
         let Some(kind) = self.dialect.encode(event, &mut self.payload) else { return };
-        let opcode = match kind {
-            FrameKind::Text => OpCode::Text,
-            FrameKind::Binary => OpCode::Binary,
-        };
-        encode_header(out, opcode, self.payload.len());
+        encode_header(out, opcode(kind), self.payload.len());
         out.extend_from_slice(&self.payload);
-        // One page of history must not keep a megabyte for good.
-        self.payload.shrink_to(64 * 1024);
+        self.payload.shrink_to(SCRATCH_BYTES_KEPT);
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) {

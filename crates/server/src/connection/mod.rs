@@ -1,9 +1,11 @@
 //! One connection: its socket, and what turns its bytes into messages and back. What they mean is the engine's business.
 //!
 //! - [`lane`]: a dialect in WebSocket frames
+//! - [`deflated_lane`]: a dialect in WebSocket frames that may be compressed
 //! - [`framed`]: what a connection frames itself, since it depends on how far the connection has come
 //! - [`stream`]: the kinds of socket a connection may come over
 
+pub(crate) mod deflated_lane;
 pub(crate) mod framed;
 pub(crate) mod lane;
 pub(crate) mod stream;
@@ -23,6 +25,8 @@ pub(crate) struct Arrival {
     pub(crate) stream: Stream,
     /// Bytes that came behind the handshake.
     pub(crate) early: Vec<u8>,
+    /// Whether messages may be compressed.
+    pub(crate) deflates: bool,
     pub(crate) opening: Opening,
     /// What it counts for; given back when the connection goes.
     pub(crate) seat: Seat,
@@ -90,10 +94,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, early: Vec<u8>, seat: Seat, framed: Option<Framed>) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        early: Vec<u8>,
+        deflates: bool,
+        seat: Seat,
+        framed: Option<Framed>,
+    ) -> Self {
         Self {
             stream,
-            decoder: Decoder::new(Role::Server),
+            decoder: match deflates {
+                true => Decoder::with_deflate(Role::Server),
+                false => Decoder::new(Role::Server),
+            },
             unread: early,
             broken: false,
             read_at_end: 0,

@@ -177,7 +177,8 @@ impl Begun {
         framed.tail = head;
         let beginning = Beginning { framed, tells_session, told, channels: wanted.collect() };
         let beginning = Some(Box::new(beginning));
-        door.inboxes.place(Arrival { stream, early: Vec::new(), opening, seat, beginning });
+        let (early, deflates) = (Vec::new(), false);
+        door.inboxes.place(Arrival { stream, early, deflates, opening, seat, beginning });
     }
 }
 

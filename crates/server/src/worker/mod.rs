@@ -20,6 +20,7 @@ use fanfare_core::shard::Shard;
 use fanfare_protocol::Dialect;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_wire::Limits as WireLimits;
+use fanfare_wire::deflate::Inflater;
 use mio::{Events, Poll, Token};
 
 use crate::connection::{Arrival, Connection};
@@ -59,6 +60,8 @@ pub(crate) struct Worker {
     dialects: Arc<[Arc<dyn Dialect>]>,
     wire_limits: WireLimits,
     decode_limits: DecodeLimits,
+    /// For the compressed messages of all connections.
+    inflater: Inflater,
     fanout_slice: usize,
     buffer: Vec<u8>,
     /// What is framed for a socket, while it is written; empty in between.
@@ -67,8 +70,12 @@ pub(crate) struct Worker {
     resume_ms: u32,
     /// Sockets that may have something to read.
     to_read: Vec<SessionKey>,
-    /// Connections whose session takes no commands at the moment.
+    /// Connections whose session takes no commands at the moment, or for whom this turn had no time.
     paused: Vec<SessionKey>,
+    /// Whether the latter are among them.
+    set_aside: bool,
+    /// How much was read and inflated in this part of the turn.
+    looked_at_bytes: usize,
     started: Instant,
     traffic: Arc<SharedTraffic>,
     counted: Traffic,
@@ -105,6 +112,7 @@ impl Worker {
             dialects: parts.dialects,
             wire_limits: parts.wire_limits,
             decode_limits: parts.decode_limits,
+            inflater: Inflater::default(),
             fanout_slice: parts.fanout_slice,
             buffer: vec![0; READ_BYTES],
             staged: Vec::new(),
@@ -112,6 +120,8 @@ impl Worker {
             resume_ms: parts.resume_ms,
             to_read: Vec::new(),
             paused: Vec::new(),
+            set_aside: false,
+            looked_at_bytes: 0,
             started: Instant::now(),
             traffic: parts.traffic,
             counted: Traffic::default(),
@@ -157,6 +167,10 @@ impl Worker {
         }
         // Why again: more came in than one turn takes.
         if !self.inputs.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        // Why again: more was read than one turn looks at.
+        if self.set_aside {
             return Some(Duration::ZERO);
         }
         // Why again: sockets were left unread because some shard is behind.
@@ -234,7 +248,7 @@ impl Worker {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { mut stream, early, opening, seat, beginning } = arrival;
+        let Arrival { mut stream, early, deflates, opening, seat, beginning } = arrival;
         let key = self.shard.open(opening);
         let index = key.0 as usize;
         if let Err(error) = stream.register(self.poll.registry(), Token(index)) {
@@ -247,7 +261,7 @@ impl Worker {
             self.connections.resize_with(index + 1, || None);
         }
         let has_early = !early.is_empty();
-        self.connections[index] = Some(Connection::new(stream, early, seat, None));
+        self.connections[index] = Some(Connection::new(stream, early, deflates, seat, None));
         if has_early {
             self.paused.push(key);
         }

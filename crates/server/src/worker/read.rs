@@ -7,17 +7,19 @@ use fanfare_core::session::{Ending, Phase, SessionKey};
 use fanfare_core::shard::Shard;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{CloseCode, Dialect, Incoming};
-use fanfare_wire::{Message, OpCode, encode_close, encode_frame};
+use fanfare_wire::deflate::Inflater;
+use fanfare_wire::{Decoded, Decoder, Limits, Message, OpCode, Violation, encode_close, encode_frame};
 
 use super::Worker;
 
 /// How often one socket is read before the others get their turn.
 const READS_PER_TURN: usize = 4;
 
-/// Bytes after which a turn reads no socket again, and those after which it reads no other: what was read has to be
-/// understood too, which takes some milliseconds for so many, and there are others to be written to.
-const BYTES_READ_AGAIN_MAX: u64 = 256 * 1024;
-const BYTES_READ_MAX: u64 = 1024 * 1024;
+/// Bytes after which a turn reads no socket again, and those after which it looks at no other and at no further message:
+/// what was read has to be understood too, which takes some milliseconds for so many, and there are others to be written
+/// to. What was compressed counts as long as it is.
+const BYTES_READ_AGAIN_MAX: usize = 256 * 1024;
+const BYTES_READ_MAX: usize = 1024 * 1024;
 
 /// What is still read of a peer that has been told that this is the end: it may have written it before it knew.
 /// Who writes on is not listened to until the time for the farewell is over.
@@ -36,8 +38,9 @@ impl Worker {
             return;
         }
         self.read_ms = now_ms;
+        self.looked_at_bytes = 0;
         let mut waiting = std::mem::take(&mut self.to_read).into_iter();
-        while self.counted.bytes_in < BYTES_READ_MAX
+        while self.looked_at_bytes < BYTES_READ_MAX
             && let Some(key) = waiting.next()
         {
             if let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) {
@@ -54,7 +57,7 @@ impl Worker {
 
     fn read(&mut self, key: SessionKey) {
         for round in 0..READS_PER_TURN {
-            if round > 0 && self.counted.bytes_in > BYTES_READ_AGAIN_MAX {
+            if round > 0 && self.looked_at_bytes > BYTES_READ_AGAIN_MAX {
                 break;
             }
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
@@ -72,6 +75,7 @@ impl Worker {
                 Ok(0) => return self.shard.end(key, Ending::HungUp),
                 Ok(bytes) => {
                     self.counted.bytes_in += bytes as u64;
+                    self.looked_at_bytes += bytes;
                     if connection.broken || self.shard.phase(key) != Phase::Open {
                         connection.read_at_end = connection.read_at_end.saturating_add(bytes as u32);
                     }
@@ -102,7 +106,7 @@ impl Worker {
         matches!(self.connections.get(key.0 as usize), Some(Some(connection)) if connection.ending)
     }
 
-    /// Decodes and carries out what came; keeps what the session cannot take yet.
+    /// Decodes and carries out what came; keeps what the session cannot take yet, or the turn has no time for.
     fn take_bytes(&mut self, key: SessionKey, bytes: &mut [u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -111,13 +115,16 @@ impl Worker {
             if connection.broken {
                 break;
             }
-            if !ready && !connection.decoder.mid_message() {
+            let spent = self.looked_at_bytes > BYTES_READ_MAX;
+            if (!ready || spent) && !connection.decoder.mid_message() {
+                self.set_aside |= spent;
                 connection.unread.extend_from_slice(rest);
                 self.paused.push(key);
                 break;
             }
-            let decoded = match connection.decoder.decode(rest, &self.wire_limits) {
-                Ok(decoded) => decoded,
+            let next = next_message(&mut connection.decoder, &mut self.inflater, rest, &self.wire_limits);
+            let Next { consumed, message, inflated_bytes } = match next {
+                Ok(next) => next,
                 Err(violation) => {
                     connection.broken = true;
                     let code = CloseCode::from_number(violation.close_code());
@@ -126,8 +133,8 @@ impl Worker {
                     break;
                 }
             };
-            let consumed = decoded.consumed;
-            let incoming = match decoded.message {
+            self.looked_at_bytes += inflated_bytes;
+            let incoming = match message {
                 Some(Message::Text(text)) => Some(Incoming::Text(text)),
                 Some(Message::Binary(bytes)) => Some(Incoming::Binary(bytes)),
                 Some(Message::Ping(payload)) => {
@@ -149,7 +156,7 @@ impl Worker {
                     self.answer_close(key, code);
                     None
                 }
-                Some(Message::Pong(_)) | None => None,
+                Some(Message::Pong(_) | Message::Deflated(_)) | None => None,
             };
             if let Some(incoming) = incoming {
                 understand(&mut self.shard, &self.dialects, &self.decode_limits, key, incoming);
@@ -201,7 +208,12 @@ impl Worker {
 
     /// Goes on with connections whose session takes commands again.
     pub(super) fn resume_paused(&mut self) {
-        for key in std::mem::take(&mut self.paused) {
+        self.looked_at_bytes = 0;
+        self.set_aside = false;
+        let mut paused = std::mem::take(&mut self.paused).into_iter();
+        while self.looked_at_bytes < BYTES_READ_MAX
+            && let Some(key) = paused.next()
+        {
             let ready = self.is_ready(key);
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { continue };
             if !ready {
@@ -216,7 +228,41 @@ impl Worker {
             self.take_bytes(key, &mut unread);
             self.mark_to_read(key);
         }
+        if paused.len() > 0 {
+            // Who had no turn goes first in the next one.
+            self.set_aside = true;
+            let again = std::mem::take(&mut self.paused);
+            self.paused = paused.chain(again).collect();
+        }
     }
+}
+
+struct Next<'a> {
+    /// How many bytes were used up.
+    consumed: usize,
+    /// What they completed.
+    message: Option<Message<'a>>,
+    /// How long it is, if it was compressed.
+    inflated_bytes: usize,
+}
+
+fn next_message<'a>(
+    decoder: &'a mut Decoder,
+    inflater: &'a mut Inflater,
+    bytes: &'a mut [u8],
+    limits: &Limits,
+) -> Result<Next<'a>, Violation> {
+    let Decoded { consumed, message } = decoder.decode(bytes, limits)?;
+    let Some(Message::Deflated(deflated)) = message else {
+        return Ok(Next { consumed, message, inflated_bytes: 0 });
+    };
+    let message = inflater.inflate(deflated, limits.message_bytes_max)?;
+    let inflated_bytes = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
+    };
+    Ok(Next { consumed, message: Some(message), inflated_bytes })
 }
 
 /// Carries out one message.

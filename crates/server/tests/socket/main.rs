@@ -6,6 +6,7 @@
 //! - `origins`, `cookies`, `addresses`: whose pages may connect, where a client is, and how often it may come
 //! - `limits`: the bounds on connections, subscriptions and slow consumers
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
+//! - `compression`: what is agreed on, what goes compressed, and what comes
 //! - `one_room`: dialects whose connections are in one room each
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `http2`: WebSockets and requests as streams of one connection
@@ -19,6 +20,7 @@
 mod addresses;
 mod administration;
 mod canaries;
+mod compression;
 mod conversation;
 mod cookies;
 mod dialects;

@@ -13,6 +13,8 @@ pub const RESPONSE_BYTES_MAX: usize = 16 * 1024;
 /// The most headers a response may have.
 const HEADERS_MAX: usize = 64;
 
+const EXTENSIONS: &str = "sec-websocket-extensions";
+
 /// How much of a refusal's body is kept.
 const EXTRACT_BYTES_MAX: usize = 1024;
 
@@ -21,6 +23,7 @@ pub struct ClientRequest {
     head: Vec<u8>,
     accept: String,
     subprotocols: Vec<String>,
+    offers_extensions: bool,
 }
 
 /// The server agreed.
@@ -59,6 +62,8 @@ impl ClientRequest {
     /// What cannot stand in a request head is left out of `path`, `host` and the headers — control
     /// characters, and blanks in the first two — so that no value can smuggle in a line of its own.
     /// Subprotocols that are no tokens are not offered, and headers whose names are no tokens not sent.
+    ///
+    /// Whoever offers extensions among the headers judges what the server makes of them.
     pub fn new(
         host: &str,
         path: &str,
@@ -84,7 +89,10 @@ impl ClientRequest {
             push_header(&mut head, name, value);
         }
         head.push_str("\r\n");
-        ClientRequest { head: head.into_bytes(), accept: accept_key(key.as_bytes()), subprotocols }
+        let is_offer = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case(EXTENSIONS);
+        let offers_extensions = extra_headers.iter().any(is_offer);
+        let accept = accept_key(key.as_bytes());
+        ClientRequest { head: head.into_bytes(), accept, subprotocols, offers_extensions }
     }
 
     /// The bytes to send.
@@ -135,8 +143,9 @@ impl ClientRequest {
         {
             return Err(Fault::Accept);
         }
-        // None was offered, so any would be one we cannot speak.
-        if values("sec-websocket-extensions").any(|value| !value.trim_ascii().is_empty()) {
+        // Where none was offered, any would be one we cannot speak.
+        let are_chosen = values(EXTENSIONS).any(|value| !value.trim_ascii().is_empty());
+        if are_chosen && !self.offers_extensions {
             return Err(Fault::Extension);
         }
         let mut chosen = values("sec-websocket-protocol");

@@ -15,9 +15,12 @@ pub(super) fn contains(value: &[u8], word: &str) -> bool {
 
 /// The element as a token (RFC 9110 §5.6.2), which is what subprotocol names must be (§4.1).
 pub(super) fn token(element: &[u8]) -> Option<&str> {
-    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if element.is_empty() || !element.iter().all(legal) {
+    if element.is_empty() || !element.iter().all(is_token_byte) {
         return None;
     }
     std::str::from_utf8(element).ok()
+}
+
+pub(super) fn is_token_byte(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }

@@ -1,14 +1,17 @@
 //! The opening handshake (§4) as checks on HTTP heads: [`check`] judges a request that some HTTP
-//! library has parsed, [`check_connect`] one of HTTP/2, [`ClientRequest`] writes one and judges the answer.
+//! library has parsed, [`check_connect`] one of HTTP/2, [`ClientRequest`] writes one and judges the answer, and
+//! [`DeflateAgreement`] says what becomes of an offer to compress.
 //!
 //! Nothing here decides who may connect: origins, tokens and the choice of a subprotocol are the
 //! caller's.
 
 mod client;
+mod deflate;
 mod list;
 mod server;
 
 pub use client::{ClientRequest, HandshakeError, RESPONSE_BYTES_MAX, Response};
+pub use deflate::{DeflateAgreement, MalformedExtensions};
 pub use server::{Accepted, ExtendedConnect, Refusal, Request, check, check_connect};
 
 use base64::Engine as _;

@@ -6,6 +6,7 @@
     reason = "every test file is a crate of its own and uses its part of this"
 )]
 
+use fanfare_wire::deflate::Inflater;
 use fanfare_wire::{Decoder, Limits, Message, Role, Violation};
 
 /// Large enough for everything a test sends unless the test is about limits.
@@ -28,6 +29,7 @@ impl From<Message<'_>> for Event {
         match message {
             Message::Text(text) => Event::Text(text.to_owned()),
             Message::Binary(bytes) => Event::Binary(bytes.to_vec()),
+            Message::Deflated(_) => unreachable!("inflated before"),
             Message::Ping(bytes) => Event::Ping(bytes.to_vec()),
             Message::Pong(bytes) => Event::Pong(bytes.to_vec()),
             Message::Close(frame) => Event::Close(frame.map(|frame| (frame.code, frame.reason.to_owned()))),
@@ -45,7 +47,16 @@ pub struct Heard {
 
 /// Feeds a decoder piece by piece and checks what must hold after every call.
 pub fn hear<'p>(role: Role, limits: &Limits, pieces: impl IntoIterator<Item = &'p [u8]>) -> Heard {
-    let mut decoder = Decoder::new(role);
+    listen(Decoder::new(role), limits, pieces)
+}
+
+/// The same where compression was negotiated.
+pub fn hear_deflated<'p>(role: Role, limits: &Limits, pieces: impl IntoIterator<Item = &'p [u8]>) -> Heard {
+    listen(Decoder::with_deflate(role), limits, pieces)
+}
+
+fn listen<'p>(mut decoder: Decoder, limits: &Limits, pieces: impl IntoIterator<Item = &'p [u8]>) -> Heard {
+    let mut inflater = Inflater::default();
     let mut events = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -55,7 +66,17 @@ pub fn hear<'p>(role: Role, limits: &Limits, pieces: impl IntoIterator<Item = &'
                 Ok(decoded) => {
                     let consumed = decoded.consumed;
                     assert!(consumed > 0, "no progress");
-                    events.extend(decoded.message.map(Event::from));
+                    match decoded.message {
+                        Some(Message::Deflated(deflated)) => {
+                            match inflater.inflate(deflated, limits.message_bytes_max) {
+                                Ok(message) => events.push(message.into()),
+                                Err(violation) => {
+                                    return Heard { events, violation: Some(violation), mid_message: false };
+                                }
+                            }
+                        }
+                        message => events.extend(message.map(Event::from)),
+                    }
                     rest = &mut rest[consumed..];
                 }
                 Err(violation) => {
