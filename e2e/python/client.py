@@ -66,6 +66,8 @@ def events(url, session):
             try:
                 connection.request("GET", f"/sse?session={session}", headers={"Last-Event-ID": last})
                 response = connection.getresponse()
+                if response.status != 200:
+                    raise http.client.HTTPException(response.status)
                 tell({"type": "opened"})
                 for line in response:
                     field, _, value = line.decode().rstrip("\n").partition(": ")

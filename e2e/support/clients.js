@@ -46,6 +46,7 @@ export async function lines({ url, token, tell }) {
   let seen = 0;
   async function read() {
     const response = await fetch(`${url}stream?session=${session}&seen=${seen}`, { signal: closing.signal });
+    if (!response.ok) throw new Error(`${response.status}`);
     tell({ type: "opened" });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let unread = "";
@@ -80,6 +81,7 @@ export async function polls({ url, token, tell }) {
   async function poll() {
     tell({ type: "opened" });
     const response = await fetch(`${url}poll?session=${session}&seen=${seen}`, { signal: closing.signal });
+    if (!response.ok) throw new Error(`${response.status}`);
     const polled = await response.json();
     seen = polled.seen;
     polled.messages.forEach((message) => tell(message));

@@ -28,13 +28,13 @@ function again(program, nextArguments, hear) {
 }
 
 const RETRY = ["--retry-connrefused", "--retry", "100", "--retry-delay", "1"];
-const curl = async (...options) => JSON.parse((await promisify(execFile)("curl", ["-sS", ...options])).stdout);
+const curl = async (...options) => JSON.parse((await promisify(execFile)("curl", ["-sSf", ...options])).stdout);
 
 /** curl listens to a channel; whoever starts it again gives it the last id. */
 export async function curlListening({ url, token, channel, tell }) {
   let last;
   const address = `${url}sse?channels=${channel}`;
-  const options = () => ["-sN", ...RETRY, "-H", `Authorization: Bearer ${token}`, address];
+  const options = () => ["-sfN", ...RETRY, "-H", `Authorization: Bearer ${token}`, address];
   const hear = (line) => {
     const [field, value] = [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)];
     if (field === "retry") tell({ type: "opened" });
@@ -54,7 +54,7 @@ export async function curlLines({ url, token, tell }) {
     seen += 1;
     tell(JSON.parse(line));
   };
-  const options = () => ["-sN", ...RETRY, `${url}stream?session=${session}&seen=${seen}`];
+  const options = () => ["-sfN", ...RETRY, `${url}stream?session=${session}&seen=${seen}`];
   return {
     say: (message) => curl("-d", JSON.stringify(message), "-H", "Content-Type: text/plain", `${url}send?session=${session}`),
     close: again("curl", options, hear),
