@@ -128,3 +128,17 @@ fn nearest(config: &Config) -> String {
     let address = config.listen.first().copied().map(welcome::reachable);
     address.map_or_else(String::new, |address| format!("http://{address}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    /// `fanfare bench` of a development build ended with a panic: two groups of its arguments had one name, which only
+    /// those builds look for.
+    #[test]
+    fn no_two_arguments_have_one_name() {
+        Cli::command().debug_assert();
+    }
+}

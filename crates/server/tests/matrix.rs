@@ -24,6 +24,13 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+#[path = "matrix/dialects.rs"]
+mod dialects;
+#[path = "matrix/transports.rs"]
+mod transports;
+
+use transports::{Down, Session, listens};
+
 const SECRET: [u8; 32] = [7; 32];
 
 /// What each namespace's rules are for subscribe, publish, history and presence, in the configuration's words.
@@ -305,6 +312,97 @@ async fn who_may_do_what_is_what_the_model_says() {
         }
     }
     assert!(cells >= 5_000, "{cells} cells");
+    assert!(wrong.is_empty(), "{} of {cells} cells differ from the model:\n{wrong:#?}", wrong.len());
+    println!("{cells} cells");
+    node.stop();
+}
+
+fn channel_of(name: &str, local: &str) -> String {
+    if name.is_empty() { local.to_owned() } else { format!("{name}:{local}") }
+}
+
+#[tokio::test]
+async fn it_is_the_same_over_every_transport() {
+    const OTHERS: [&str; 3] = ["publish", "history", "presence"];
+    let (node, address) = server().await;
+    let (mut cells, mut wrong) = (0, BTreeMap::new());
+    for (who, identity) in IDENTITIES.iter().enumerate() {
+        let token = token_of(identity);
+        for down in Down::ALL {
+            let mut session = Session::begin(address, down, token.as_deref(), "native").await;
+            for (namespace, (name, _)) in NAMESPACES.iter().enumerate() {
+                for local in LOCALS {
+                    let channel = channel_of(name, local);
+                    let mut check = |operation: &'static str, member: bool, actual: bool| {
+                        cells += 1;
+                        if may(identity, namespace, local, operation, member) != actual {
+                            wrong.insert((who, down, channel.clone(), operation, member), actual);
+                        }
+                    };
+                    let ask = ["publish", "history", "presence", "subscribe"];
+                    let allowed = session.are_allowed(&channel, &ask).await;
+                    for (operation, allowed) in ask.into_iter().zip(&allowed) {
+                        check(operation, false, *allowed);
+                    }
+                    if !allowed[3] {
+                        continue;
+                    }
+                    let allowed = session.are_allowed(&channel, &OTHERS).await;
+                    for (operation, allowed) in OTHERS.into_iter().zip(allowed) {
+                        check(operation, true, allowed);
+                    }
+                    session.are_allowed(&channel, &["unsubscribe"]).await;
+                }
+            }
+        }
+        for down in [Down::Events, Down::Lines] {
+            for (namespace, (name, _)) in NAMESPACES.iter().enumerate() {
+                let channels = LOCALS.map(|local| channel_of(name, local));
+                let let_in = listens(address, down, token.as_deref(), &channels).await;
+                for ((local, channel), allowed) in LOCALS.iter().zip(channels).zip(let_in) {
+                    cells += 1;
+                    if may(identity, namespace, local, "subscribe", false) != allowed {
+                        wrong.insert((who, down, channel, "listen", false), allowed);
+                    }
+                }
+            }
+        }
+    }
+    assert!(cells >= 25_000, "{cells} cells");
+    assert!(wrong.is_empty(), "{} of {cells} cells differ from the model:\n{wrong:#?}", wrong.len());
+    println!("{cells} cells");
+    node.stop();
+}
+
+#[tokio::test]
+async fn it_is_the_same_in_every_dialect_that_names_channels() {
+    let (node, address) = server().await;
+    let (mut cells, mut wrong) = (0, BTreeMap::new());
+    for (who, identity) in IDENTITIES.iter().enumerate() {
+        let token = token_of(identity);
+        for words in &dialects::ALL {
+            let mut session = Session::begin(address, Down::Lines, token.as_deref(), words.dialect).await;
+            for (namespace, (name, _)) in NAMESPACES.iter().enumerate() {
+                for local in LOCALS {
+                    let channel = channel_of(name, local);
+                    let mut check = |operation: &'static str, member: bool, actual: bool| {
+                        cells += 1;
+                        if may(identity, namespace, local, operation, member) != actual {
+                            wrong.insert((who, words.dialect, channel.clone(), operation, member), actual);
+                        }
+                    };
+                    check("publish", false, words.may_publish(&mut session, &channel).await);
+                    let joined = words.may_join(&mut session, &channel).await;
+                    check("subscribe", false, joined);
+                    if joined {
+                        check("publish", true, words.may_publish(&mut session, &channel).await);
+                        words.leave(&mut session, &channel).await;
+                    }
+                }
+            }
+        }
+    }
+    assert!(cells >= 10_000, "{cells} cells");
     assert!(wrong.is_empty(), "{} of {cells} cells differ from the model:\n{wrong:#?}", wrong.len());
     println!("{cells} cells");
     node.stop();

@@ -190,6 +190,14 @@ impl Shard {
             // It hangs up behind its own close frame or violation, whose answer is still to come.
             return;
         }
+        if let Ending::Closed(Some(code)) = ending
+            && code != CloseCode::Normal.number()
+            && self.outlives(key)
+        {
+            // A page that is reloaded closes with 1001, and may come back: for its answers too.
+            return self.detach(key);
+        }
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         if session.broker_in_flight == 0 && session.calls_in_flight == 0 {
             return self.finish(key, ending);
         }
@@ -211,10 +219,6 @@ impl Shard {
     fn finish(&mut self, key: SessionKey, ending: Ending) {
         match ending {
             Ending::Violation(code) => self.close(key, code, None),
-            // A page that is reloaded closes with 1001, and may come back.
-            Ending::Closed(Some(code)) if code != CloseCode::Normal.number() && self.outlives(key) => {
-                self.detach(key);
-            }
             Ending::Closed(code) => self.peer_closed(key, code),
             Ending::HungUp => {
                 if self.phase(key) == Phase::Open {

@@ -1,7 +1,6 @@
 //! A connection that frames what it writes itself, because that depends on how far it has come: every fallback
 //! transport, and a WebSocket that carries a resumable session.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -12,6 +11,7 @@ use fanfare_wire::{OpCode, encode_close, encode_frame, sse};
 use tokio::sync::oneshot;
 
 use super::lane::BareLane;
+use super::posted::Posted;
 use crate::sessions::Listened;
 
 /// What carries a session at the moment.
@@ -49,9 +49,6 @@ pub(crate) enum Place {
     Positions(Box<[Listened]>),
 }
 
-/// One batch of a client's messages: each a text or not.
-pub(crate) type Posted = VecDeque<(bool, Vec<u8>)>;
-
 /// What such a connection has beside its stream.
 pub(crate) struct Framed {
     pub(crate) carrier: Carrier,
@@ -68,7 +65,7 @@ pub(crate) struct Framed {
 
 impl Framed {
     pub(crate) fn new(carrier: Carrier, place: Place, opaque: bool) -> Self {
-        Self { carrier, place, opaque, tail: Vec::new(), posted: VecDeque::new(), batch: 0 }
+        Self { carrier, place, opaque, tail: Vec::new(), posted: Posted::none(), batch: 0 }
     }
 
     /// Appends an entry, the `number`th of its session, as the carrier has it.

@@ -3,11 +3,13 @@
 //! - [`lane`]: a dialect in WebSocket frames
 //! - [`deflated_lane`]: a dialect in WebSocket frames that may be compressed
 //! - [`framed`]: what a connection frames itself, since it depends on how far the connection has come
+//! - [`posted`]: messages that come in a request's body
 //! - [`stream`]: the kinds of socket a connection may come over
 
 pub(crate) mod deflated_lane;
 pub(crate) mod framed;
 pub(crate) mod lane;
+pub(crate) mod posted;
 pub(crate) mod stream;
 
 use fanfare_core::session::Opening;
@@ -17,7 +19,8 @@ use fanfare_wire::{Decoder, Role};
 use tokio::sync::oneshot;
 
 use crate::admission::Seat;
-use framed::{Carrier, Framed, Polled, Posted};
+use framed::{Carrier, Framed, Polled};
+use posted::Posted;
 use stream::Stream;
 
 /// A connection that has shaken hands, on its way to a worker.

@@ -7,6 +7,7 @@ mod tls;
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -111,6 +112,18 @@ impl Stream {
             Self::Tls(stream) => stream.flush(),
             Self::Tcp(_) | Self::Pumped { .. } | Self::Gone => Ok(()),
         }
+    }
+
+    /// Gives the connection up once what was written has been unanswered by the peer's kernel for so long: its
+    /// transport has no answer of its own.
+    pub(crate) fn bound_silence(&self, longest: Duration) {
+        let socket = match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Tls(stream) => SockRef::from(stream.socket()),
+            Self::Pumped { .. } | Self::Gone => return,
+        };
+        // Without it the kernel gives up as well, only later.
+        let _ = socket.set_tcp_user_timeout(Some(longest));
     }
 
     /// Lets the kernel take what it can hold: the peer does not read, and these are the last words.

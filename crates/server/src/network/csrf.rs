@@ -16,6 +16,9 @@ use super::cookies::{CookieFault, cookie};
 /// The header that may carry the CSRF token; a WebSocket in a browser cannot send it.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
+/// Where a browser says that a request comes from (W3C Fetch Metadata, section 2.4).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// The query parameter that may carry it.
 pub const CSRF_PARAMETER: &str = "csrf";
 
@@ -40,7 +43,8 @@ pub enum CsrfRule {
 /// Lets a request pass that a cookie authenticates; `token` is what the cookie holds, `subprotocols` are those offered.
 ///
 /// # Errors
-/// `origin_not_allowed` without any `Origin`: only browsers send cookies by themselves, and they say where they are.
+/// `origin_not_allowed` without any `Origin`: only browsers send cookies by themselves, and they say where they are; in
+/// what a page gets from its own site by `Sec-Fetch-Site`.
 /// `csrf_failed` without the CSRF token that belongs to the cookie.
 pub fn check_csrf(
     rule: &CsrfRule,
@@ -48,7 +52,9 @@ pub fn check_csrf(
     subprotocols: &[String],
     token: &str,
 ) -> Result<(), Denied> {
-    if !head.headers.contains_key(ORIGIN) {
+    // A browser names no origin in what a page gets from its own site; no page can set this header by itself.
+    let from_same = head.headers.get(FETCH_SITE).is_some_and(|site| site == "same-origin");
+    if !head.headers.contains_key(ORIGIN) && !from_same {
         let text = "a cookie authenticates only a page, and a page's request has an Origin header";
         return Err(Denied::new(ErrorCode::OriginNotAllowed, text));
     }

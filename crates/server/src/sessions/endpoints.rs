@@ -1,6 +1,5 @@
 //! The HTTP requests of clients: what begins and ends a session, what carries it down, and what carries it up.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,14 +11,16 @@ use axum::routing::{get, post};
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::command::SubscribeOptions;
 use fanfare_wire::sse;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode, request};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::oneshot;
 
 use super::handover::Handover;
 use super::request::{Listened, Query, Resumption};
-use crate::connection::framed::{Carrier, Framed, Place, Polled, Posted};
+use crate::config::AuthMode;
+use crate::connection::framed::{Carrier, Framed, Place, Polled};
+use crate::connection::posted::{Posted, PostedKind};
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
@@ -69,8 +70,11 @@ impl Streaming {
     }
 
     /// A response that nothing on the way keeps or holds back, and that a worker writes.
-    fn response(self, place: impl FnOnce(Stream, Vec<u8>) + Send + 'static) -> Response {
+    fn response(self, door: &Door, place: impl FnOnce(Stream, Vec<u8>) + Send + 'static) -> Response {
+        let deadlines = &door.settings.deadlines;
+        let silence = Duration::from_millis(u64::from(deadlines.write_ms.max(deadlines.pong_ms)));
         let mut response = Handover::response(move |stream, mut head| {
+            stream.bound_silence(silence);
             self.begin(&mut head);
             place(stream, head);
         });
@@ -95,7 +99,12 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> 
         .route("/stream", get(streaming(Streaming::Lines)))
         .route("/poll", get(poll))
         .route("/send", post(send))
-        .method_not_allowed_fallback(async || refused(&ErrorCode::MethodNotAllowed.into()))
+        .method_not_allowed_fallback(async || {
+            let mut response = refused(&ErrorCode::MethodNotAllowed.into());
+            // The router knows better which methods there are.
+            response.headers_mut().remove(ALLOW);
+            response
+        })
         .with_state(door);
     cors::layer(router, network, |denied| {
         refused(&Refusal { code: denied.code(), text: denied.text().to_owned() })
@@ -206,11 +215,15 @@ async fn begin_stream(
         door.judge_page(head)?;
         let inboxes = door.inboxes.clone();
         let Resumption { id, seen, prefix } = resumption;
-        return Ok(streaming.response(move |stream, head| {
+        return Ok(streaming.response(door, move |stream, head| {
             let (carrier, early) = (streaming.carrier(), Vec::new());
             inboxes
                 .ask(SessionRequest { id, ask: Ask::Carry { seen, carrier, prefix, stream, early, head } });
         }));
+    }
+    // What a page gets from its own site has no origin in it, so that its name has to do.
+    if door.auth.mode == AuthMode::Open {
+        door.network.judge_own_page(head)?;
     }
     let channels = query.channels(&head.headers)?;
     let history = query.history()?;
@@ -220,9 +233,9 @@ async fn begin_stream(
         return Err(ErrorCode::AuthenticationRequired.into());
     }
     let begun = Begun { tells_session: channels.is_none(), told: None, channels, history };
-    let door = door.clone();
-    Ok(streaming.response(move |stream, head| {
-        begun.place(&door, admitted, address, streaming.carrier(), stream, head);
+    let owned = door.clone();
+    Ok(streaming.response(door, move |stream, head| {
+        begun.place(&owned, admitted, address, streaming.carrier(), stream, head);
     }))
 }
 
@@ -298,7 +311,7 @@ async fn send(State(door): State<Door>, request: Request) -> Response {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (batch, seen) = (query.batch()?, query.seen()?);
         let messages = messages(&door, &head, body).await?;
-        let count = messages.len();
+        let count = messages.count();
         let (reply, taken) = oneshot::channel();
         door.inboxes.ask(SessionRequest { id, ask: Ask::Post { batch, seen, messages, reply } });
         match taken.await {
@@ -333,17 +346,14 @@ async fn messages(door: &Door, head: &request::Parts, body: Body) -> Result<Post
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if essence == "application/octet-stream" {
-        return Ok(VecDeque::from([(false, body.into())]));
+        return Ok(Posted::new(PostedKind::Binary, body));
     }
     if std::str::from_utf8(&body).is_err() {
         let text = "the body is not UTF-8: send bytes as application/octet-stream".to_owned();
         return Err(Refusal { code: ErrorCode::InvalidMessage, text });
     }
-    if essence != "application/x-ndjson" {
-        return Ok(VecDeque::from([(true, body.into())]));
-    }
-    let lines = body.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    Ok(lines.filter(|line| !line.is_empty()).map(|line| (true, line.to_vec())).collect())
+    let kind = if essence == "application/x-ndjson" { PostedKind::Lines } else { PostedKind::Text };
+    Ok(Posted::new(kind, body))
 }
 
 fn json(status: StatusCode, body: Body) -> Response {

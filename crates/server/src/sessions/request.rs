@@ -79,10 +79,10 @@ impl Query {
             }
             (None, _) => return Ok(None),
         };
+        let id = passes.check(pass).ok_or(ErrorCode::SessionLost)?;
         // An EventSource whose session came with its address repeats the number alone, or with the session.
         let seen = seen.map(|seen| seen.rsplit_once('/').map_or(seen, |(_, seen)| seen));
         let seen = number("seen", seen)?.unwrap_or(0);
-        let id = passes.check(pass).ok_or(ErrorCode::SessionLost)?;
         Ok(Some(Resumption { id, seen, prefix }))
     }
 
@@ -94,9 +94,15 @@ impl Query {
     /// The number of a batch.
     ///
     /// # Errors
-    /// `invalid_field`.
+    /// `invalid_field`; for 0 too, or a client that counts from there would lose its first batch as a repeated one.
     pub(crate) fn batch(&self) -> Result<Option<u64>, Refusal> {
-        number("batch", self.batch.as_deref())
+        match number("batch", self.batch.as_deref())? {
+            Some(0) => {
+                let text = "\"batch\" counts from 1".to_owned();
+                Err(Refusal { code: ErrorCode::InvalidField, text })
+            }
+            batch => Ok(batch),
+        }
     }
 
     /// How many entries the client says it has had.

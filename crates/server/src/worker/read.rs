@@ -112,7 +112,8 @@ impl Worker {
         while !rest.is_empty() {
             let ready = self.is_ready(key);
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
-            if connection.broken {
+            // Behind the close frame of a session that goes on without its connection comes nothing.
+            if connection.broken || !connection.takes_frames() {
                 break;
             }
             let spent = self.looked_at_bytes > BYTES_READ_MAX;

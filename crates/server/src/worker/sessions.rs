@@ -81,6 +81,8 @@ impl Worker {
                     self.flush(key);
                 }
             }
+            // What comes behind our own farewell would be taken and not looked at.
+            Ask::Post { .. } if self.shard.phase(key) != Phase::Open => {}
             Ask::Post { batch, seen, messages, reply } => {
                 let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
                 let Some(framed) = &mut connection.framed else { return };
@@ -94,7 +96,10 @@ impl Worker {
                         Ok(true)
                     }
                 };
-                self.shard.heard(key, false);
+                // It says nothing of a connection that carries the session down.
+                if !self.shard.is_attached(key) {
+                    self.shard.heard(key, false);
+                }
                 if let Some(seen) = seen {
                     self.shard.acknowledge(key, seen);
                 }
@@ -119,12 +124,12 @@ impl Worker {
         }
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return false };
         if let Some(framed) = &mut connection.framed {
+            let mut last_words = std::mem::take(&mut framed.tail);
+            framed.replaced(&mut last_words);
             if let Carrier::Poll(reply) = std::mem::replace(&mut framed.carrier, Carrier::Nothing) {
                 // Who asked may have gone.
                 let _ = reply.send(Err(ErrorCode::OutOfTurn));
             }
-            let mut last_words = std::mem::take(&mut framed.tail);
-            framed.replaced(&mut last_words);
             // A stream that takes nothing now is not waited for: its client has another one.
             let _ = connection.stream.write(&mut [std::io::IoSlice::new(&last_words)]);
         }
@@ -229,8 +234,12 @@ impl Worker {
                 }
                 _ => {}
             }
-            staged.append(&mut std::mem::take(&mut framed.tail));
-            while staged.len() < STAGED_BYTES_MAX
+            if !framed.tail.is_empty() {
+                *staged = std::mem::take(&mut framed.tail);
+            }
+            // While the stream takes nothing, entries wait in the outbox, where policies apply.
+            while !self.shard.is_blocked(key)
+                && staged.len() < STAGED_BYTES_MAX
                 && let Some(entry) = self.shard.take_entry(key)
             {
                 framed.frame(&entry, self.shard.entries_taken(key), staged);
@@ -247,7 +256,8 @@ impl Worker {
             self.counted.writes += 1;
             let blocked = written < staged.len();
             if blocked {
-                framed.tail = staged[written..].to_vec();
+                staged.drain(..written);
+                framed.tail = std::mem::take(staged);
             }
             self.shard.wrote(key, written, blocked);
             if blocked {
@@ -263,6 +273,10 @@ impl Worker {
             return;
         }
         let Carrier::Poll(reply) = std::mem::replace(&mut framed.carrier, Carrier::Nothing) else { return };
+        if reply.is_closed() {
+            // What is not taken for nobody cannot be forgotten before somebody asks.
+            return self.lose(key);
+        }
         let mut polled = Polled::default();
         while polled.messages.len() < STAGED_BYTES_MAX
             && let Some(entry) = self.shard.take_entry(key)
@@ -300,13 +314,12 @@ impl Worker {
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
             let Some(framed) = &mut connection.framed else { return };
             if framed.posted.is_empty() {
-                framed.posted = Default::default();
                 return;
             }
             if !ready {
                 return self.paused.push(key);
             }
-            let Some((is_text, message)) = framed.posted.pop_front() else { return };
+            let Some((is_text, message)) = framed.posted.next() else { return };
             self.counted.bytes_in += message.len() as u64;
             let incoming = match std::str::from_utf8(&message) {
                 Ok(text) if is_text => Incoming::Text(text),

@@ -24,13 +24,13 @@ impl Worker {
     /// Writes one outbox until it is empty or the socket takes no more.
     pub(super) fn flush(&mut self, key: SessionKey) {
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
-        if connection.framed.is_some() {
-            return self.flush_framed(key);
-        }
         let phase = self.shard.phase(key);
         if phase != Phase::Open && !connection.made_room {
             connection.made_room = true;
             connection.stream.make_room();
+        }
+        if connection.framed.is_some() {
+            return self.flush_framed(key);
         }
         loop {
             let Some(outbox) = self.shard.outbox(key) else { return };

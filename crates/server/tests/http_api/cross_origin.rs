@@ -43,7 +43,7 @@ async fn a_page_that_is_allowed_asks_first_and_then_publishes() {
     let answer = preflight(&server, APP, "/api/publish").await;
     assert_eq!(answer.status, 204, "{}", answer.text);
     assert_eq!(named(&answer.headers, "access-control-allow-origin"), APP);
-    assert_eq!(named(&answer.headers, "access-control-allow-methods"), "GET, POST");
+    assert_eq!(named(&answer.headers, "access-control-allow-methods"), "GET, POST, DELETE");
     for header in ["x-api-key", "authorization", "content-type", "idempotency-key"] {
         assert!(named(&answer.headers, "access-control-allow-headers").contains(header), "{header}");
     }

@@ -86,7 +86,7 @@ fn addressed() -> Vec<Case> {
         one("a user with a line break", path("/ws?user=a%0d%0aX-Injected:%201"), user),
         one("a long user", path(&format!("/ws?user={long}")), user),
         one("nothing is there", path("/nothing"), "HTTP 404"),
-        one("a path that climbs", path("/ws/../../etc/passwd"), "HTTP 404"),
+        one("a path that climbs", path("/ws/../../etc/passwd"), "HTTP 400"),
     ]
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn arm() {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let text = info.to_string();
-            let of_a_test = info.location().is_some_and(|location| location.file().contains("tests/socket"));
+            let of_a_test = info.location().is_some_and(|location| location.file().contains("/tests/"));
             if !of_a_test {
                 PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(text);
             }
