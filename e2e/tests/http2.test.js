@@ -1,32 +1,27 @@
 // Chromium over TLS: its page, its requests and its WebSockets share one connection of HTTP/2 (RFC 8441).
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { promisify } from "node:util";
 
 import { launch, Tab } from "../support/browser.js";
+import { certify } from "../support/certificate.js";
 import { Line } from "../support/line.js";
 import { freePort, Server } from "../support/server.js";
 
 const folder = mkdtempSync(path.join(tmpdir(), "fanfare-http2-"));
-const [cert, key] = ["tls.crt", "tls.key"].map((name) => path.join(folder, name));
 
 let browser;
 let port;
 let server;
 
 before(async () => {
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  const files = ["-keyout", key, "-out", cert];
-  await promisify(execFile)("openssl", ["req", "-x509", ...curve, "-days", "2", ...subject, ...files]);
+  const { certificate, key } = await certify(folder);
   port = await freePort();
   const env = {
     FANFARE_TLS_LISTEN: `127.0.0.1:${port}`,
-    FANFARE_TLS_CERT_FILE: cert,
+    FANFARE_TLS_CERT_FILE: certificate,
     FANFARE_TLS_KEY_FILE: key,
   };
   [server, browser] = await Promise.all([Server.start({ env }), launch()]);

@@ -25,6 +25,9 @@ const LAST: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n
 /// The way of a case that goes to a page instead of the handshake.
 const ON_PAGE: &str = "on-page";
 
+/// The end of the way of a case that goes to what takes messages, and has a body by right.
+const AS_MESSAGE: &str = "-send";
+
 /// What a case sends.
 fn bytes(case: &Case, way: &str, channel: &str, key: Option<&str>) -> Vec<u8> {
     // The handshake's path ends every connection that is not upgraded; a page keeps it for the next request.
@@ -44,6 +47,7 @@ fn bytes(case: &Case, way: &str, channel: &str, key: Option<&str>) -> Vec<u8> {
             &json!({"channel": channel, "data": "smuggled"}).to_string().len().to_string(),
         )
         .replace("{PUBLICATION}", &publication);
+    let text = if way.ends_with(AS_MESSAGE) { text.replacen(" /ws ", " /send ", 1) } else { text };
     let text = if on_page { text.replacen(" /ws ", " /ready ", 1) } else { text };
     let mut bytes = text.into_bytes();
     bytes.extend(LAST.as_bytes());
@@ -120,13 +124,13 @@ fn nothing_is_smuggled_past_a_proxy() {
     let mut problems = Vec::new();
     for kind in KINDS {
         let proxy = Proxy::start(kind, server.address(), |text| text);
-        let way = format!("{kind:?}");
-        for case in all() {
-            problems.extend(attempt(case, &way, proxy.plain, Some(KEY), server.address()));
+        let ways = [format!("{kind:?}"), format!("{kind:?}{AS_MESSAGE}")];
+        for (way, case) in ways.iter().flat_map(|way| all().map(move |case| (way, case))) {
+            problems.extend(attempt(case, way, proxy.plain, Some(KEY), server.address()));
         }
         // What was delayed has come by now.
-        for case in all() {
-            let is_late = is_published(server.address(), &channel(case, &way));
+        for (way, case) in ways.iter().flat_map(|way| all().map(move |case| (way, case))) {
+            let is_late = is_published(server.address(), &channel(case, way));
             problems.extend(is_late.then(|| format!("{} {way}: was carried out later", case.name)));
         }
     }

@@ -37,7 +37,10 @@ pub(crate) const KINDS: [Kind; 2] = [Kind::Nginx, Kind::Haproxy];
 
 /// A proxy with its documented configuration, on ports of its own.
 pub(crate) struct Proxy {
+    kind: Kind,
     child: Child,
+    /// The process that a reload has replaced.
+    former: Option<Child>,
     folder: PathBuf,
     pub(crate) plain: SocketAddr,
     pub(crate) tls: SocketAddr,
@@ -47,15 +50,25 @@ pub(crate) struct Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        match self.kind {
+            // Its workers outlive it unless it ends them.
+            Kind::Nginx => drop(self.command(&["-s", "stop"]).status()),
+            Kind::Haproxy => drop(self.child.kill()),
+        }
         let _ = self.child.wait();
+        if let Some(former) = &mut self.former {
+            let _ = former.kill();
+            let _ = former.wait();
+        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The nginx around the documented file: in the foreground, one process, nothing outside its folder.
-const NGINX: &str = "daemon off;\nmaster_process off;\npid FOLDER/pid;\nerror_log FOLDER/error.log;\n\
-    events { worker_connections 1024; }\nhttp {\naccess_log off;\nclient_body_temp_path FOLDER/body;\n\
+/// The nginx around the documented file: in the foreground, nothing outside its folder, and with what others may have
+/// switched on for all their pages.
+const NGINX: &str = "daemon off;\nworker_shutdown_timeout 1s;\npid FOLDER/pid;\nerror_log FOLDER/error.log;\n\
+    events { worker_connections 1024; }\nhttp {\naccess_log off;\ngzip on;\ngzip_types *;\ngzip_min_length 1;\n\
+    gzip_proxied any;\nclient_body_temp_path FOLDER/body;\n\
     proxy_temp_path FOLDER/proxy;\nfastcgi_temp_path FOLDER/fastcgi;\nuwsgi_temp_path FOLDER/uwsgi;\n\
     scgi_temp_path FOLDER/scgi;\ninclude FOLDER/fanfare.conf;\n}\n";
 
@@ -76,11 +89,12 @@ impl Proxy {
         let here = folder.to_str().unwrap();
         let places = [
             ("listen 80;", format!("listen {plain};")),
-            ("listen 443 ssl;", format!("listen {tls} ssl;")),
+            ("listen 443 ssl", format!("listen {tls} ssl")),
             ("bind :80", format!("bind {plain}")),
             ("bind :443 ", format!("bind {tls} ")),
             ("127.0.0.1:8000", server.to_string()),
             ("/etc/nginx/tls", here.to_owned()),
+            ("/var/log/nginx", here.to_owned()),
             ("/etc/haproxy", here.to_owned()),
         ];
         let file = match kind {
@@ -92,23 +106,34 @@ impl Proxy {
         let moved = places.iter().fold(documented, |text, (there, here)| text.replace(there, here));
         write("fanfare.conf", &change(moved));
         write("nginx.conf", &NGINX.replace("FOLDER", here));
-        // Debian has both in /usr/sbin, which is not on everybody's path.
-        let mut command = match kind {
-            Kind::Nginx => Command::new("/usr/sbin/nginx"),
-            Kind::Haproxy => Command::new("/usr/sbin/haproxy"),
-        };
-        match kind {
-            Kind::Nginx => command.args(["-e", "stderr", "-c", &format!("{here}/nginx.conf")]),
-            Kind::Haproxy => command.args(["-db", "-f", &format!("{here}/fanfare.conf")]),
-        };
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let errors = log.try_clone().unwrap();
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap_or_else(|error| {
-            panic!("{kind:?} does not start: {error}; scripts/setup.sh test installs it")
-        });
-        let mut proxy = Self { child, folder, plain, tls, certificate };
+        let child = spawn(command(kind, &folder), &folder);
+        let mut proxy = Self { kind, child, former: None, folder, plain, tls, certificate };
         proxy.wait(kind);
         proxy
+    }
+
+    /// Has the configuration read again, as an operator does.
+    pub(crate) fn reload(&mut self) {
+        match self.kind {
+            Kind::Nginx => assert!(self.command(&["-s", "reload"]).status().unwrap().success()),
+            Kind::Haproxy => {
+                let former = self.child.id().to_string();
+                let next = spawn(self.command(&["-sf", &former]), &self.folder);
+                self.former = Some(std::mem::replace(&mut self.child, next));
+            }
+        }
+    }
+
+    /// The program with its configuration and these arguments.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(self.kind, &self.folder);
+        command.args(arguments);
+        command
+    }
+
+    /// What it has written down about its clients' requests, if it writes that.
+    pub(crate) fn access_log(&self) -> String {
+        fs::read_to_string(self.folder.join("fanfare.log")).unwrap_or_default()
     }
 
     fn wait(&mut self, kind: Kind) {
@@ -120,6 +145,27 @@ impl Proxy {
             std::thread::yield_now();
         }
     }
+}
+
+/// The program with its configuration.
+fn command(kind: Kind, folder: &Path) -> Command {
+    // Debian has both in /usr/sbin, which is not on everybody's path.
+    let (program, arguments, file) = match kind {
+        Kind::Nginx => ("/usr/sbin/nginx", ["-e", "stderr", "-c"].as_slice(), "nginx.conf"),
+        Kind::Haproxy => ("/usr/sbin/haproxy", ["-db", "-f"].as_slice(), "fanfare.conf"),
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).arg(folder.join(file));
+    command
+}
+
+fn spawn(mut command: Command, folder: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let errors = log.try_clone().unwrap();
+    let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+    child.unwrap_or_else(|error| {
+        panic!("{command:?} does not start: {error}; scripts/setup.sh test installs it")
+    })
 }
 
 /// An address that nobody listens on. Another process may take it before the proxy does; then the test fails at once.
