@@ -74,6 +74,16 @@ impl Chunk {
         (self.end & !EXEMPT) as usize - self.start as usize
     }
 
+    /// The same in bytes of its own, where it would keep much more than itself: a batch that it is a small part of.
+    fn apart(mut self) -> Self {
+        if self.len() < self.bytes.len() / 4 {
+            let flag = self.end & EXEMPT;
+            self.bytes = Rc::from(self.as_slice());
+            (self.start, self.end) = (0, self.bytes.len() as u32 | flag);
+        }
+        self
+    }
+
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[self.start as usize..(self.end & !EXEMPT) as usize]
@@ -182,7 +192,8 @@ impl Outbox {
             }
         }
         self.bytes += room_for;
-        self.chunks.push_back(chunk);
+        // What waits for a client that may not come soon keeps nothing beside itself.
+        self.chunks.push_back(if blocked && self.retained.is_some() { chunk.apart() } else { chunk });
         Ok(dropped)
     }
 
@@ -204,7 +215,7 @@ impl Outbox {
             self.chunks = VecDeque::new();
         }
         if let Some(retained) = &mut self.retained {
-            retained.push(chunk.clone(), kept_bytes_max);
+            retained.push(chunk.clone().apart(), kept_bytes_max);
         }
         Some(chunk)
     }
@@ -443,6 +454,21 @@ mod tests {
             assert_eq!(take(&mut outbox), expected);
         }
         assert!(outbox.is_empty() && outbox.exempt_bytes() == 0);
+    }
+
+    /// A session that wanted one short message of each batch kept all of the batches.
+    #[test]
+    fn what_is_kept_for_later_keeps_no_batch_with_it() {
+        let batch: Rc<[u8]> = vec![b'x'; 1000].into();
+        let mut outbox = Outbox::default();
+        outbox.retain_taken();
+        outbox.push(Chunk::part(batch.clone(), 10, 20), 100, false).unwrap();
+        let taken = outbox.take(100).unwrap();
+        outbox.push(Chunk::part(batch.clone(), 20, 30), 100, true).unwrap();
+        drop(taken);
+        assert_eq!(Rc::strong_count(&batch), 1);
+        outbox.rewind(0).unwrap();
+        assert_eq!(outbox.bytes(), 20);
     }
 
     #[test]

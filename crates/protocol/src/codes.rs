@@ -496,7 +496,7 @@ pub enum CloseCode {
     Disconnected = 4000,
     /// The credential was not accepted, or none came in time.
     Unauthenticated = 4001,
-    /// The application refused the connection.
+    /// Not allowed, by a rule or by the application.
     Forbidden = 4003,
     /// A message was begun and not finished in time.
     MessageTimeout = 4007,
@@ -590,7 +590,7 @@ impl CloseCode {
             CloseCode::TryAgainLater => "the server is overloaded",
             CloseCode::Disconnected => "disconnected by the backend",
             CloseCode::Unauthenticated => "the credential was not accepted, or none came in time",
-            CloseCode::Forbidden => "the application refused the connection",
+            CloseCode::Forbidden => "not allowed, by a rule or by the application",
             CloseCode::MessageTimeout => "a message was begun and not finished in time",
             CloseCode::RateLimited => "too many messages",
             CloseCode::ConnectionLimit => "too many connections",

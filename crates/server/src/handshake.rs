@@ -273,6 +273,11 @@ impl Door {
     /// Whether the page that the request comes from may connect.
     pub(crate) fn judge_page(&self, head: &request::Parts) -> Result<(), Refusal> {
         let page = self.network.judge_origin(head)?;
+        if page == Page::NoPage && is_from_another_site(head) {
+            let text =
+                "a page of another site asks without saying so: its requests need an Origin".to_owned();
+            return Err(Refusal { code: ErrorCode::OriginNotAllowed, text });
+        }
         if self.auth.mode == AuthMode::Open && page == Page::Same {
             self.network.judge_own_page(head)?;
         }
@@ -333,7 +338,18 @@ impl Door {
         let (reply, found) = oneshot::channel();
         let ask = Ask::Find { seen: resumption.seen, reply };
         self.inboxes.ask(SessionRequest { id: resumption.id, ask });
-        found.await.map(|()| resumption).map_err(|_| ErrorCode::SessionLost.into())
+        match found.await {
+            Ok(true) => Ok(resumption),
+            Ok(false) => {
+                let text = format!(
+                    "the session does not have what comes after entry {}: say how many you have had (seen), or begin a \
+                     new one and recover",
+                    resumption.seen
+                );
+                Err(Refusal { code: ErrorCode::SessionLost, text })
+            }
+            Err(_) => Err(ErrorCode::SessionLost.into()),
+        }
     }
 
     /// The subprotocol decides, then the path or query, then the default.
@@ -373,6 +389,13 @@ impl Door {
         }
         Ok(found)
     }
+}
+
+/// Whether a browser says that the request comes from a page of another site, although it names no origin: an image's
+/// or a link's does not (Fetch Metadata Request Headers, section 2.3).
+fn is_from_another_site(head: &request::Parts) -> bool {
+    let site = head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
 }
 
 /// The parts of the query that the handshake knows.

@@ -141,13 +141,15 @@ impl Service {
         }
         match &self.tls {
             None => {
-                let since = Instant::now();
                 // What does not come in time is judged as HTTP/1.1, which then has no time left either.
                 let http2 = self.takes_http2()
-                    && tokio::time::timeout(self.handshake, http2::is_begun_on(&stream))
-                        .await
-                        .is_ok_and(|begun| begun.unwrap_or_default());
-                self.handshake = network::remaining(self.handshake, since);
+                    && match tokio::time::timeout(self.handshake, http2::is_begun_on(&stream)).await {
+                        Ok(begun) => begun.unwrap_or_default(),
+                        Err(_) => {
+                            self.handshake = Duration::from_millis(1);
+                            false
+                        }
+                    };
                 if http2 && http2::prepare(&stream).is_err() {
                     return;
                 }

@@ -1,7 +1,7 @@
 //! An event into an object.
 
 use fanfare_json::object::{self, number, open, text};
-use fanfare_protocol::event::Member;
+use fanfare_protocol::event::{Member, Subscribed};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, ErrorCode, Event, Publication};
 use jiff::Timestamp;
@@ -39,6 +39,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         }
         Event::Unsubscribed { topic, reason: Some(code), .. } => {
             failed(out, *code, code.text());
+            text(out, "room_id", topic.as_str());
+        }
+        Event::Subscribed(Subscribed { topic, recovered: Some(false), .. }) => {
+            failed(out, ErrorCode::HistoryUnavailable, ErrorCode::HistoryUnavailable.text());
             text(out, "room_id", topic.as_str());
         }
         Event::Lagged { channel, dropped } => {

@@ -40,6 +40,9 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Subscribed(reply) => {
             begin(out, "room:joined");
             text(out, "room", reply.topic.as_str());
+            if reply.recovered == Some(false) {
+                object::flag(out, "recovered", false);
+            }
             end(out, reply.id);
         }
         Event::Unsubscribed { id, topic, reason } => {

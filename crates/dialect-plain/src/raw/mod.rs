@@ -43,7 +43,7 @@ impl Dialect for Raw {
     }
 
     fn habits(&self) -> Habits {
-        Habits { one_room: true, ..Habits::default() }
+        Habits { one_room: true, opaque: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

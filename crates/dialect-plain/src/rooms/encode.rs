@@ -2,7 +2,7 @@
 
 use fanfare_json::object::{self, number, open, span, text};
 use fanfare_json::write;
-use fanfare_protocol::event::ErrorEvent;
+use fanfare_protocol::event::{ErrorEvent, Subscribed};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ErrorCode, Event, RequestId, UserId};
 
@@ -49,6 +49,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Error(error) => self::error(out, error),
         Event::Unsubscribed { topic, reason: Some(code), .. } => {
             failed(out, *code, code.text());
+            text(out, "room", topic.as_str());
+        }
+        Event::Subscribed(Subscribed { topic, recovered: Some(false), .. }) => {
+            failed(out, ErrorCode::HistoryUnavailable, ErrorCode::HistoryUnavailable.text());
             text(out, "room", topic.as_str());
         }
         Event::Expiring { in_ms } => {

@@ -3,7 +3,7 @@
 use fanfare_json::object::{self, key, list, number, open, span, text};
 use fanfare_json::write;
 use fanfare_protocol::command::Topic;
-use fanfare_protocol::event::{ErrorEvent, Members};
+use fanfare_protocol::event::{ErrorEvent, Members, Subscribed};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, ErrorCode, Event, Payload, RequestId, UserId};
 
@@ -43,6 +43,9 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Response { id, data } => response(out, *id, data),
         Event::Error(error) => self::error(out, error),
         Event::Unsubscribed { topic, reason: Some(code), .. } => ended(out, topic, *code),
+        Event::Subscribed(Subscribed { topic, recovered: Some(false), .. }) => {
+            ended(out, topic, ErrorCode::HistoryUnavailable);
+        }
         Event::Expiring { in_ms } => {
             open(out, "expiring");
             span(out, "expires_in", *in_ms);

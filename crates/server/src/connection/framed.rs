@@ -39,8 +39,7 @@ pub(crate) struct Polled {
     pub(crate) closed: Option<(u16, String)>,
 }
 
-/// How the client says how far it has come.
-#[derive(Debug)]
+/// How the client says how far it has come. Without `Debug`: the prefix is what opens the session.
 pub(crate) enum Place {
     /// It counts entries; before the number stands what it needs to find its session again, if its address does not
     /// say so.
@@ -57,6 +56,8 @@ pub(crate) struct Framed {
     pub(crate) opaque: bool,
     /// Framed and not written yet. It belongs to the stream: the next one begins anew.
     pub(crate) tail: Vec<u8>,
+    /// The newest ping of the peer's that is not answered yet.
+    pub(crate) pong: Option<Box<[u8]>>,
     /// What was posted while the session took no commands.
     pub(crate) posted: Posted,
     /// The number of the last batch that was taken.
@@ -65,7 +66,7 @@ pub(crate) struct Framed {
 
 impl Framed {
     pub(crate) fn new(carrier: Carrier, place: Place, opaque: bool) -> Self {
-        Self { carrier, place, opaque, tail: Vec::new(), posted: Posted::none(), batch: 0 }
+        Self { carrier, place, opaque, tail: Vec::new(), pong: None, posted: Posted::none(), batch: 0 }
     }
 
     /// Appends an entry, the `number`th of its session, as the carrier has it.

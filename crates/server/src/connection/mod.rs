@@ -57,7 +57,7 @@ pub(crate) struct SessionRequest {
 /// What is asked of it. What is not answered has found no session.
 pub(crate) enum Ask {
     /// Whether it can be resumed after so many entries.
-    Find { seen: u64, reply: oneshot::Sender<()> },
+    Find { seen: u64, reply: oneshot::Sender<bool> },
     /// A connection that carries it from now on, from the entry after the first `seen`. `head` is written first.
     Carry { seen: u64, carrier: Carrier, prefix: String, stream: Stream, early: Vec<u8>, head: Vec<u8> },
     /// A request that carries what there is, as soon as there is something.
@@ -138,6 +138,7 @@ impl Connection {
         if let Some(framed) = &mut self.framed {
             framed.carrier = Carrier::Nothing;
             framed.tail = Vec::new();
+            framed.pong = None;
         }
     }
 }

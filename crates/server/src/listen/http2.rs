@@ -82,23 +82,32 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// Whether a connection begins with the preface. Takes nothing of it.
 pub(super) async fn is_begun_on(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0; PREFACE.len()];
+    let mut count = 0;
     loop {
-        let count = stream.peek(&mut first).await?;
-        if count == 0 || !PREFACE.starts_with(&first[..count]) {
+        let ready = stream.ready(Interest::READABLE).await?;
+        // With a part of it there, the socket stays readable. Only what says that it would block waits for more, and
+        // never where the peer has ended: that state stays, so the wait would end at once, for ever.
+        let more = stream.try_io(Interest::READABLE, || {
+            let mut first = [MaybeUninit::uninit(); PREFACE.len()];
+            match SockRef::from(stream).peek(&mut first)? {
+                0 => Ok(false),
+                now if now > count => Ok(true),
+                _ => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        match more {
+            Ok(true) => count = stream.peek(&mut first).await?,
+            Ok(false) => return Ok(false),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if ready.is_read_closed() => return Ok(false),
+            Err(_) => continue,
+        }
+        if !PREFACE.starts_with(&first[..count]) {
             return Ok(false);
         }
         if count == PREFACE.len() {
             return Ok(true);
         }
-        // With a part of it there, the socket stays readable: only what would block waits for more.
-        let more = || {
-            let mut first = [MaybeUninit::uninit(); PREFACE.len()];
-            match SockRef::from(stream).peek(&mut first)? > count {
-                true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        };
-        stream.async_io(Interest::READABLE, more).await?;
     }
 }
 
@@ -123,7 +132,7 @@ impl Service {
         let mut load = streams.load();
         let mut place = Some(place);
         let first_request = Instant::now() + self.handshake;
-        let mut told = false;
+        let mut told = None;
         loop {
             let now = *load.borrow_and_update();
             if now.taken_back > TAKEN_BACK_MAX {
@@ -135,10 +144,11 @@ impl Service {
             }
             let until = match now {
                 _ if now.stays > 0 || now.unanswered > 0 => None,
-                _ if !now.asked && told => Some(first_request + FAREWELL_MAX),
+                _ if !now.asked && told.is_some() => Some(first_request + FAREWELL_MAX),
                 _ if !now.asked => Some(first_request),
                 // Nothing stays any more, and it has no place to go on as any other.
-                _ if place.is_none() && !told => Some(Instant::now()),
+                // Once it was told so, nothing that happens on it makes the time longer.
+                _ if place.is_none() => Some(told.map_or_else(Instant::now, |told| told + IDLE_MAX)),
                 _ => Some(Instant::now() + IDLE_MAX),
             };
             tokio::select! {
@@ -150,11 +160,11 @@ impl Service {
                 }
                 // The sender is above.
                 _ = load.changed() => continue,
-                () = at(until) => if told { return },
+                () = at(until) => if told.is_some() { return },
                 // Whoever has asked nothing yet gets one answer, which may say that the node goes.
-                () = self.draining(), if now.asked && !told => {}
+                () = self.draining(), if now.asked && told.is_none() => {}
             }
-            told = true;
+            told = Some(Instant::now());
             connection.as_mut().graceful_shutdown();
         }
     }

@@ -225,12 +225,19 @@ async fn begin_stream(
     if door.auth.mode == AuthMode::Open {
         door.network.judge_own_page(head)?;
     }
-    let channels = query.channels(&head.headers)?;
+    let limits = &door.settings.limits;
+    // All are asked for at once, and none could be asked for again.
+    let most = limits.subscriptions_per_connection_max.min(limits.requests_in_flight_max as usize);
+    let channels = query.channels(&head.headers, most)?;
     let history = query.history()?;
     let admitted = door.admit(head, &[], Named::default(), address).await?;
     if channels.is_some() && admitted.identified.must_authenticate {
         // It has no way to say it later.
         return Err(ErrorCode::AuthenticationRequired.into());
+    }
+    if channels.is_some() && door.dialects.habits(admitted.spoken).one_room {
+        let text = "this dialect knows one room only: name it with room= and without channels".to_owned();
+        return Err(Refusal { code: ErrorCode::InvalidField, text });
     }
     let begun = Begun { tells_session: channels.is_none(), told: None, channels, history };
     let owned = door.clone();

@@ -71,7 +71,8 @@ impl Query {
         let last = text(headers, LAST_EVENT_ID);
         let named = self.session.as_deref().or_else(|| text(headers, SESSION));
         let (pass, seen, prefix) = match (named, last) {
-            (Some(pass), last) => (pass, self.seen.as_deref().or(last), String::new()),
+            // An EventSource repeats its address as it was; what it has had since stands in its head.
+            (Some(pass), last) => (pass, last.or(self.seen.as_deref()), String::new()),
             // The session was begun by the request that is repeated now.
             (None, Some(last)) if self.channels.is_empty() => {
                 let (pass, seen) = last.split_once('/').ok_or(ErrorCode::SessionLost)?;
@@ -124,10 +125,19 @@ impl Query {
     /// The channels that are to be listened to without a session, and where in them the client was.
     ///
     /// # Errors
-    /// `invalid_channel` for a name that is none, `invalid_field` for an event id that was not given for these channels.
-    pub(crate) fn channels(&self, headers: &HeaderMap) -> Result<Option<Vec<Listened>>, Refusal> {
+    /// `invalid_channel` for a name that is none, `invalid_field` for more than so many, and for an event id that was not
+    /// given for these channels.
+    pub(crate) fn channels(
+        &self,
+        headers: &HeaderMap,
+        most: usize,
+    ) -> Result<Option<Vec<Listened>>, Refusal> {
         if self.channels.is_empty() {
             return Ok(None);
+        }
+        if self.channels.len() > most {
+            let text = format!("\"channels\" names more than {most}: take more connections, or a session");
+            return Err(Refusal { code: ErrorCode::InvalidField, text });
         }
         let name = |name: &str| {
             ChannelName::new(name).map_err(|error| Refusal {

@@ -8,7 +8,7 @@ use fanfare_core::shard::Shard;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_protocol::{CloseCode, Dialect, Incoming};
 use fanfare_wire::deflate::Inflater;
-use fanfare_wire::{Decoded, Decoder, Limits, Message, OpCode, Violation, encode_close, encode_frame};
+use fanfare_wire::{Decoded, Decoder, Limits, Message, Violation, encode_close};
 
 use super::Worker;
 
@@ -123,7 +123,9 @@ impl Worker {
                 self.paused.push(key);
                 break;
             }
-            let next = next_message(&mut connection.decoder, &mut self.inflater, rest, &self.wire_limits);
+            // What comes behind our own farewell is not looked into, so it need not be inflated either.
+            let inflater = (self.shard.phase(key) == Phase::Open).then_some(&mut self.inflater);
+            let next = next_message(&mut connection.decoder, inflater, rest, &self.wire_limits);
             let Next { consumed, message, inflated_bytes } = match next {
                 Ok(next) => next,
                 Err(violation) => {
@@ -141,12 +143,12 @@ impl Worker {
                 Some(Message::Ping(payload)) => {
                     match &mut connection.framed {
                         None => self.shard.pong(key, payload),
-                        // The last one is still to be written: a pong behind it would be no sign of anything.
-                        Some(framed) if !framed.tail.is_empty() => {}
-                        Some(framed) if self.shard.takes_ping(key, payload) => {
-                            encode_frame(&mut framed.tail, OpCode::Pong, payload);
+                        // RFC 6455, section 5.5.3: of pings that wait for their answer only the newest needs one.
+                        Some(framed) => {
+                            if self.shard.takes_ping(key, payload) {
+                                framed.pong = Some(payload.into());
+                            }
                         }
-                        Some(_) => {}
                     }
                     None
                 }
@@ -166,7 +168,7 @@ impl Worker {
         }
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         connection.decoder.release();
-        let has_pong = connection.framed.as_ref().is_some_and(|framed| !framed.tail.is_empty());
+        let has_pong = connection.framed.as_ref().is_some_and(|framed| framed.pong.is_some());
         self.shard.heard(key, connection.decoder.mid_message());
         if has_pong {
             self.flush(key);
@@ -249,13 +251,16 @@ struct Next<'a> {
 
 fn next_message<'a>(
     decoder: &'a mut Decoder,
-    inflater: &'a mut Inflater,
+    inflater: Option<&'a mut Inflater>,
     bytes: &'a mut [u8],
     limits: &Limits,
 ) -> Result<Next<'a>, Violation> {
     let Decoded { consumed, message } = decoder.decode(bytes, limits)?;
     let Some(Message::Deflated(deflated)) = message else {
         return Ok(Next { consumed, message, inflated_bytes: 0 });
+    };
+    let Some(inflater) = inflater else {
+        return Ok(Next { consumed, message: None, inflated_bytes: 0 });
     };
     let message = inflater.inflate(deflated, limits.message_bytes_max)?;
     let inflated_bytes = match message {

@@ -2,7 +2,7 @@
 
 use fanfare_core::session::{Ending, Phase, SessionKey};
 use fanfare_protocol::{Command, ConnectionId, ErrorCode, Incoming};
-use fanfare_wire::sse;
+use fanfare_wire::{OpCode, encode_frame, sse};
 use mio::Token;
 
 use super::Worker;
@@ -65,10 +65,8 @@ impl Worker {
         let Some(key) = key else { return };
         match ask {
             Ask::Find { seen, reply } => {
-                if self.shard.retains(key, seen) {
-                    // Who asked may have gone.
-                    let _ = reply.send(());
-                }
+                // Who asked may have gone.
+                let _ = reply.send(self.shard.retains(key, seen));
             }
             Ask::Carry { seen, carrier, prefix, stream, early, head } => {
                 if self.change_carrier(key, seen, carrier) {
@@ -192,9 +190,9 @@ impl Worker {
             match &framed.carrier {
                 Carrier::Poll(reply) if reply.is_closed() => self.lose(key),
                 _ => {
-                    // Behind something that waits, nothing more is needed.
-                    if framed.tail.is_empty() {
-                        let mut beat = Vec::new();
+                    // Behind something that waits nothing more is needed, but a ping whose answer is awaited.
+                    if framed.tail.is_empty() || matches!(framed.carrier, Carrier::Frames) {
+                        let mut beat = std::mem::take(&mut framed.tail);
                         framed.heartbeat(&mut beat);
                         framed.tail = beat;
                     }
@@ -236,6 +234,9 @@ impl Worker {
             }
             if !framed.tail.is_empty() {
                 *staged = std::mem::take(&mut framed.tail);
+            }
+            if let Some(payload) = framed.pong.take() {
+                encode_frame(staged, OpCode::Pong, &payload);
             }
             // While the stream takes nothing, entries wait in the outbox, where policies apply.
             while !self.shard.is_blocked(key)

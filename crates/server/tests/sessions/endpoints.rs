@@ -311,6 +311,10 @@ async fn a_token_comes_by_every_road_that_http_has() {
         let wanted = if wanted == "200" { "HTTP 201" } else { wanted };
         assert_eq!(answer.summary(), wanted, "{query} {head}");
     }
+    // An image or a link of another site's page names no origin.
+    let head = "Sec-Fetch-Site: cross-site\r\n";
+    let answer = request(node.address, &format!("GET /sse?token={token}"), head, b"").await;
+    assert_eq!(answer.summary(), "HTTP 403 origin_not_allowed");
     // Who listens only cannot say later who it is; a session can.
     for form in [Form::Events, Form::Lines] {
         let refused = Down::open(node.address, form, "channels=open", "").await.err().unwrap();

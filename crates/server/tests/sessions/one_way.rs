@@ -99,3 +99,21 @@ async fn what_may_not_be_heard_is_told_as_an_error() {
     }
     node.stop();
 }
+
+/// All channels are asked for at once, and what was not taken then could not be asked for again.
+#[tokio::test]
+async fn more_channels_than_can_be_asked_for_at_once_are_refused() {
+    let node = TestNode::start(builder()).await;
+    let named = |count: usize| (0..count).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
+    let mut down =
+        Down::open(node.address, Form::Events, &format!("channels={}", named(64)), "").await.ok().unwrap();
+    for _ in 0..64 {
+        assert_eq!(down.next().await.unwrap().data["type"], "subscribed");
+    }
+    let refused = Down::open(node.address, Form::Events, &format!("channels={}", named(65)), "").await;
+    assert_eq!(refused.err().unwrap().summary(), "HTTP 400 invalid_field");
+    // And a dialect that knows one room takes it from elsewhere.
+    let refused = Down::open(node.address, Form::Events, "channels=a&dialect=raw&room=b", "").await;
+    assert_eq!(refused.err().unwrap().summary(), "HTTP 400 invalid_field");
+    node.stop();
+}

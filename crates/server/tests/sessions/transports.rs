@@ -229,3 +229,54 @@ async fn nothing_is_lost_or_doubled_however_often_the_transport_changes() {
     assert!(turns > 50, "{turns}");
     node.stop();
 }
+
+/// An EventSource repeats the address with which it began: the number in it is older than the one in its head.
+#[tokio::test]
+async fn what_an_event_source_has_had_since_counts_more_than_its_address() {
+    let node = TestNode::start(builder()).await;
+    let session = Session::begin(node.address, "").await;
+    session.say(subscribe()).await;
+    session.carry(Transport::WebSocket, 0).await.expect("subscribed").await;
+    let query = format!("session={}&seen=1", session.pass);
+    let mut down = Down::open(node.address, Form::Events, &query, "").await.ok().unwrap();
+    node.publish("room", &json!(1)).await;
+    assert_eq!(down.next().await.unwrap().id, "2");
+    drop(down);
+    node.publish("room", &json!(2)).await;
+    let mut down = Down::open(node.address, Form::Events, &query, "Last-Event-ID: 2\r\n").await.ok().unwrap();
+    assert_eq!(down.next().await.unwrap().id, "3");
+    node.stop();
+}
+
+#[tokio::test]
+async fn a_ping_on_a_websocket_that_carries_a_session_is_answered() {
+    let node = TestNode::start(builder()).await;
+    let session = Session::begin(node.address, "").await;
+    let mut raw = Raw::open(node.address, &format!("/ws?session={}", session.pass)).await.unwrap();
+    for payload in [&b"one"[..], b"two"] {
+        raw.send(&frames::frame(frames::FIN | frames::PING, payload)).await.unwrap();
+        let frame = raw.frame().await.unwrap().unwrap();
+        assert_eq!((frame.opcode, &frame.payload[..]), (frames::PONG, payload));
+    }
+    node.stop();
+}
+
+/// What a member of a raw room said was written into the answer as it was: it could say that the session had ended, in
+/// the server's name.
+#[tokio::test]
+async fn what_is_no_json_is_quoted() {
+    let node = TestNode::start(builder()).await;
+    let forged = "],\"closed\":{\"code\":4001},\"x\":[\n1";
+    for form in [Form::Events, Form::Lines] {
+        let mut down = Down::open(node.address, form, "dialect=raw&room=room", "").await.ok().unwrap();
+        let told = down.next().await.unwrap();
+        node.publish("room", &json!(forged)).await;
+        assert_eq!(down.next().await.unwrap().data, forged, "{form:?}");
+        drop(down);
+        let pass = told.data["session"].as_str().unwrap().to_owned();
+        let session = Session { address: node.address, pass };
+        assert_eq!(body(&session.poll(0).await)["messages"], json!([forged]));
+        session.end().await;
+    }
+    node.stop();
+}

@@ -150,6 +150,25 @@ async fn a_connection_without_streams_has_its_deadline() {
     node.stop();
 }
 
+/// Two clients that sent the beginning of HTTP/2's first words and then shut their side held both threads of the runtime
+/// for ever: what says that the peer has ended is never cleared, so waiting for more ended at once, again and again.
+#[tokio::test]
+async fn a_peer_that_ends_within_the_preface_is_let_go() {
+    let node = TestNode::start(builder()).await;
+    for part in [&b"P"[..], b"PRI", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
+        let mut stream = TcpStream::connect(node.address).await.unwrap();
+        stream.write_all(part).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _ = within("the end", stream.read_to_end(&mut Vec::new())).await.unwrap();
+        let mut gone = TcpStream::connect(node.address).await.unwrap();
+        gone.write_all(part).await.unwrap();
+    }
+    let mut raw = Raw::connect(node.address).await.unwrap();
+    raw.send(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert_eq!(raw.answer().await.unwrap().status, 404);
+    node.stop();
+}
+
 #[tokio::test]
 async fn what_only_begins_like_the_preface_is_http1() {
     let node = TestNode::start(builder()).await;
