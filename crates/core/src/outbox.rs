@@ -1,20 +1,20 @@
 //! What waits to be written to one connection: shared bytes, bounded, owning nothing when empty.
 //!
+//! - [`tag`]: what is known of the message in a chunk
 //! - [`retained`]: what a session was given and may ask for again
 
 mod retained;
+mod tag;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use fanfare_protocol::command::Topic;
-use fanfare_protocol::event::Subscribed;
-use fanfare_protocol::{ChannelName, Event, Position, Publication};
-
 use crate::namespace::OutboxPolicy;
 pub use retained::Lost;
 use retained::Retained;
+pub(crate) use tag::place;
+pub use tag::{Tag, tag};
 
 /// No chunk is that large.
 const EXEMPT: u32 = 1 << 31;
@@ -28,28 +28,6 @@ pub struct Chunk {
     /// of every outbox a quarter larger.
     end: u32,
     tag: Option<Rc<Tag>>,
-}
-
-/// What has to be known of the one message in a chunk.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Tag {
-    /// The channel's name: a shard's key of it may be in use again when the client is told.
-    pub channel: ChannelName,
-    /// The message's place there.
-    pub position: Position,
-    /// What conflation goes by.
-    pub key: Option<Box<str>>,
-    /// Whether it may be given up, and for what.
-    pub policy: OutboxPolicy,
-}
-
-impl Tag {
-    fn is_replaced_by(&self, newer: &Self) -> bool {
-        self.policy == OutboxPolicy::KeepLatest
-            && self.key.is_some()
-            && self.key == newer.key
-            && self.channel == newer.channel
-    }
 }
 
 impl Chunk {
@@ -342,31 +320,9 @@ impl Outbox {
     }
 }
 
-/// The tag of an event that brings a session to a place in a channel.
-pub(crate) fn place(event: &Event<'_>) -> Option<Rc<Tag>> {
-    match event {
-        Event::Message(publication) => Some(tag(OutboxPolicy::Disconnect, publication)),
-        // With a replay behind it, its messages do.
-        Event::Subscribed(Subscribed { topic: Topic::Channel(channel), position, replayed: 0, .. }) => {
-            let (channel, position) = (channel.clone(), (*position)?);
-            Some(Rc::new(Tag { channel, position, key: None, policy: OutboxPolicy::Disconnect }))
-        }
-        _ => None,
-    }
-}
-
-/// The tag of a message under its channel's policy.
-pub fn tag(policy: OutboxPolicy, publication: &Publication) -> Rc<Tag> {
-    let key = match policy {
-        OutboxPolicy::KeepLatest => publication.key().map(Into::into),
-        OutboxPolicy::Disconnect | OutboxPolicy::DropOldest => None,
-    };
-    Rc::new(Tag { channel: publication.channel.clone(), position: publication.position, key, policy })
-}
-
 #[cfg(test)]
 mod tests {
-    use fanfare_protocol::Epoch;
+    use fanfare_protocol::{ChannelName, Epoch, Position};
 
     use super::*;
 

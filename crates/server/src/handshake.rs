@@ -3,9 +3,11 @@
 //!
 //! - [`credentials`]: the token in a request
 //! - [`identity`]: who it comes from
+//! - [`query`]: what the address says
 
 mod credentials;
 mod identity;
+mod query;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -50,6 +52,7 @@ use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
+use query::Query;
 
 /// What a handshake needs of its node.
 #[derive(Clone)]
@@ -396,31 +399,6 @@ impl Door {
 fn is_from_another_site(head: &request::Parts) -> bool {
     let site = head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
-}
-
-/// The parts of the query that the handshake knows.
-#[derive(Default)]
-struct Query {
-    user: Option<String>,
-    dialect: Option<String>,
-    room: Option<String>,
-    tokens: Vec<String>,
-}
-
-impl Query {
-    fn parse(query: &str) -> Self {
-        let mut parsed = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "user" => parsed.user = Some(value.into_owned()),
-                "dialect" => parsed.dialect = Some(value.into_owned()),
-                "room" => parsed.room = Some(value.into_owned()),
-                "token" => parsed.tokens.push(value.into_owned()),
-                _ => {}
-            }
-        }
-        parsed
-    }
 }
 
 fn check(head: &request::Parts) -> Result<wire::Accepted, wire::Refusal> {

@@ -2,7 +2,7 @@
 
 use fanfare_json::object::{self, key, number, open, span, text};
 use fanfare_json::write;
-use fanfare_protocol::event::ErrorEvent;
+use fanfare_protocol::event::{ErrorEvent, Subscribed};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ErrorCode, Event, Payload, RequestId, UserId};
 
@@ -37,14 +37,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             content::text_or_null(out, "userId", user.map(UserId::as_str));
             end(out, *id);
         }
-        Event::Subscribed(reply) => {
-            begin(out, "room:joined");
-            text(out, "room", reply.topic.as_str());
-            if reply.recovered == Some(false) {
-                object::flag(out, "recovered", false);
-            }
-            end(out, reply.id);
-        }
+        Event::Subscribed(reply) => subscribed(out, reply),
         Event::Unsubscribed { id, topic, reason } => {
             begin(out, "room:left");
             text(out, "room", topic.as_str());
@@ -83,6 +76,15 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
 }
 
 /// A message whose payload is the application's.
+fn subscribed(out: &mut Vec<u8>, reply: &Subscribed<'_>) {
+    begin(out, "room:joined");
+    text(out, "room", reply.topic.as_str());
+    if reply.recovered == Some(false) {
+        object::flag(out, "recovered", false);
+    }
+    end(out, reply.id);
+}
+
 fn value(out: &mut Vec<u8>, kind: &str, payload: &Payload, id: Option<&RequestId>) {
     open(out, kind);
     content::payload(out, "payload", payload);

@@ -2,6 +2,7 @@
 
 use fanfare_json::object::{self, number, open, span, text};
 use fanfare_json::write;
+use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::{ErrorEvent, Subscribed};
 use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ErrorCode, Event, RequestId, UserId};
@@ -47,13 +48,9 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             self::id(out, *id);
         }
         Event::Error(error) => self::error(out, error),
-        Event::Unsubscribed { topic, reason: Some(code), .. } => {
-            failed(out, *code, code.text());
-            text(out, "room", topic.as_str());
-        }
+        Event::Unsubscribed { topic, reason: Some(code), .. } => failed_at(out, topic, *code),
         Event::Subscribed(Subscribed { topic, recovered: Some(false), .. }) => {
-            failed(out, ErrorCode::HistoryUnavailable, ErrorCode::HistoryUnavailable.text());
-            text(out, "room", topic.as_str());
+            failed_at(out, topic, ErrorCode::HistoryUnavailable);
         }
         Event::Expiring { in_ms } => {
             open(out, "expiring");
@@ -89,6 +86,11 @@ fn id(out: &mut Vec<u8>, id: Option<&RequestId>) {
         object::key(out, "id");
         write::request_id(out, id);
     }
+}
+
+fn failed_at(out: &mut Vec<u8>, topic: &Topic, code: ErrorCode) {
+    failed(out, code, code.text());
+    text(out, "room", topic.as_str());
 }
 
 fn failed(out: &mut Vec<u8>, code: ErrorCode, message: &str) {

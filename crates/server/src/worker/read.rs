@@ -17,9 +17,13 @@ const READS_PER_TURN: usize = 4;
 
 /// Bytes after which a turn reads no socket again, and those after which it looks at no other and at no further message:
 /// what was read has to be understood too, which takes some milliseconds for so many, and there are others to be written
-/// to. What was compressed counts as long as it is.
+/// to.
 const BYTES_READ_AGAIN_MAX: usize = 256 * 1024;
 const BYTES_READ_MAX: usize = 1024 * 1024;
+
+/// What was compressed counts so many times its length: inflating it takes longer than reading what is sent as it is, and
+/// a small part of what a peer sends may become megabytes.
+const INFLATED_WEIGHT: usize = 4;
 
 /// What is still read of a peer that has been told that this is the end: it may have written it before it knew.
 /// Who writes on is not listened to until the time for the farewell is over.
@@ -136,7 +140,7 @@ impl Worker {
                     break;
                 }
             };
-            self.looked_at_bytes += inflated_bytes;
+            self.looked_at_bytes += inflated_bytes * INFLATED_WEIGHT;
             let incoming = match message {
                 Some(Message::Text(text)) => Some(Incoming::Text(text)),
                 Some(Message::Binary(bytes)) => Some(Incoming::Binary(bytes)),

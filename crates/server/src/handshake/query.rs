@@ -1,0 +1,26 @@
+//! What a request says in its address.
+
+/// The parts of the query that the handshake knows.
+#[derive(Default)]
+pub(super) struct Query {
+    pub(super) user: Option<String>,
+    pub(super) dialect: Option<String>,
+    pub(super) room: Option<String>,
+    pub(super) tokens: Vec<String>,
+}
+
+impl Query {
+    pub(super) fn parse(query: &str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "user" => parsed.user = Some(value.into_owned()),
+                "dialect" => parsed.dialect = Some(value.into_owned()),
+                "room" => parsed.room = Some(value.into_owned()),
+                "token" => parsed.tokens.push(value.into_owned()),
+                _ => {}
+            }
+        }
+        parsed
+    }
+}
