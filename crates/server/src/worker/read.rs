@@ -16,10 +16,10 @@ use super::Worker;
 const READS_PER_TURN: usize = 4;
 
 /// Bytes after which a turn reads no socket again, and those after which it looks at no other and at no further message:
-/// what was read has to be understood too, which takes some milliseconds for so many, and there are others to be written
+/// what was read has to be understood too, which takes a millisecond for so many, and there are others to be written
 /// to.
-const BYTES_READ_AGAIN_MAX: usize = 256 * 1024;
-const BYTES_READ_MAX: usize = 1024 * 1024;
+const BYTES_READ_AGAIN_MAX: usize = 64 * 1024;
+const BYTES_READ_MAX: usize = 256 * 1024;
 
 /// What was compressed counts so many times its length: inflating it takes longer than reading what is sent as it is, and
 /// a small part of what a peer sends may become megabytes.
