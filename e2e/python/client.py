@@ -47,6 +47,7 @@ async def frames(url, session):
                         tell(json.loads(text))
             except (OSError, ConnectionClosed):
                 pass
+            # As a client does that is not to knock without pause; nothing waits for this to pass.
             await asyncio.sleep(0.1)
 
     reading = asyncio.create_task(read())
