@@ -20,6 +20,7 @@ use crate::authority::Outcomes;
 use crate::config::DialectsConfig;
 use crate::dialects::Dialects;
 use crate::inbox::AllInboxes;
+use crate::metrics::ApiCalls;
 use crate::node::Builder;
 use crate::revocations::Revocations;
 use crate::traffic::{SharedTraffic, Traffic};
@@ -35,6 +36,7 @@ pub struct Fanfare {
     pub(crate) admission: Arc<Admission>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) calls: Arc<ApiCalls>,
 }
 
 /// What a handle is made of.
@@ -82,7 +84,8 @@ impl Fanfare {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes } =
             parts;
-        Self { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes }
+        let calls = Arc::default();
+        Self { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes, calls }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.
