@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
 use fanfare_protocol::ErrorCode;
-use http::{HeaderMap, request};
+use http::{HeaderMap, HeaderValue, request};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -227,6 +227,11 @@ impl Network {
             false => peer_of(head).and_then(|peer| self.proxies.scheme(peer, &head.headers)),
         };
         self.origins.judge(&head.headers, &head.uri, scheme)
+    }
+
+    /// Whether `network.origins` names an origin, by itself or by its domain.
+    pub(crate) fn names_origin(&self, origin: &HeaderValue) -> bool {
+        self.origins.single_out(origin)
     }
 
     /// Judges a page that this server has served itself, for a server that believes who a client says it is. A name

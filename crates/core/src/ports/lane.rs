@@ -26,6 +26,10 @@ pub trait LaneEncoder {
         false
     }
 
+    /// Appends what stands for a place in a channel that no event tells. Nothing, but on a bare lane: a connection that
+    /// only listens says by its places where it goes on.
+    fn place(&mut self, _out: &mut Vec<u8>) {}
+
     /// Whether several events may go as one message: then those of a batch are appended as [`LaneEncoder::part`] has
     /// them, and framed by [`LaneEncoder::join`].
     fn joins(&self) -> bool {

@@ -358,10 +358,19 @@ impl Shard {
         }
         self.scratch.clear();
         self.lanes.encode(session.opening.lane, event, &mut self.scratch);
+        let place = outbox::place(event);
+        // Entries of a session are counted, and this is none.
+        if self.scratch.is_empty()
+            && place.is_some()
+            && !session.is_resumable()
+            && let Some(lane) = self.lanes.get(session.opening.lane)
+        {
+            lane.place(&mut self.scratch);
+        }
         if self.scratch.is_empty() {
             return;
         }
-        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(outbox::place(event));
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(place);
         if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }

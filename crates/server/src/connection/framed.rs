@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fanfare_core::outbox::Chunk;
+use fanfare_core::outbox::{Chunk, Tag};
 use fanfare_protocol::{CloseCode, ErrorCode, Position};
 use fanfare_wire::{OpCode, encode_close, encode_frame, sse};
 use tokio::sync::oneshot;
@@ -44,8 +44,9 @@ pub(crate) enum Place {
     /// It counts entries; before the number stands what it needs to find its session again, if its address does not
     /// say so.
     Counted { prefix: String },
-    /// It has no session, but a place in each of its channels.
-    Positions(Box<[Listened]>),
+    /// It has no session, but a place in each of its channels. `settled` is whether it has become a member of all that it
+    /// may hear, so that its first event has the places of all.
+    Positions { places: Box<[Listened]>, settled: bool },
 }
 
 /// What such a connection has beside its stream.
@@ -71,10 +72,8 @@ impl Framed {
 
     /// Appends an entry, the `number`th of its session, as the carrier has it.
     pub(crate) fn frame(&mut self, entry: &Chunk, number: u64, out: &mut Vec<u8>) {
-        if let (Place::Positions(places), Some(tag)) = (&mut self.place, entry.tag())
-            && let Some((_, place)) = places.iter_mut().find(|(channel, _)| *channel == tag.channel)
-        {
-            *place = Some(tag.position);
+        if let Some(tag) = entry.tag() {
+            self.place.reach(tag);
         }
         let Some((kind, message)) = entry.as_slice().split_first() else { return };
         match self.carrier {
@@ -82,10 +81,12 @@ impl Framed {
             Carrier::Events => {
                 let id = self.place.id(number);
                 match closed(*kind, message) {
+                    None if *kind == BareLane::PLACE => sse::encode_id(out, &id),
                     Some(closed) => sse::encode_event(out, Some("close"), Some(&id), closed.as_bytes()),
                     None => sse::encode_event(out, None, Some(&id), &self.quoted(*kind, message)),
                 }
             }
+            Carrier::Lines if *kind == BareLane::PLACE => {}
             Carrier::Lines => {
                 match closed(*kind, message) {
                     Some(closed) => out.extend_from_slice(format!("{{\"closed\":{closed}}}").as_bytes()),
@@ -161,7 +162,33 @@ impl Place {
     fn id(&self, number: u64) -> String {
         match self {
             Self::Counted { prefix } => format!("{prefix}{number}"),
-            Self::Positions(places) => positions_to_text(places.iter().map(|(_, place)| *place)),
+            Self::Positions { places, .. } => positions_to_text(places.iter().map(|(_, place)| *place)),
+        }
+    }
+
+    /// Goes on to a place in one of the channels.
+    fn reach(&mut self, tag: &Tag) {
+        if let Self::Positions { places, .. } = self
+            && let Some((_, place)) = places.iter_mut().find(|(channel, _)| *channel == tag.channel)
+        {
+            *place = Some(tag.position);
+        }
+    }
+
+    /// Whether events wait until it is known where in each channel the client begins.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self, Self::Positions { settled: false, .. })
+    }
+
+    /// Begins where the first of these is in each channel of which no place is known.
+    pub(crate) fn settle<'a>(&mut self, begins: impl Iterator<Item = &'a Tag>) {
+        let Self::Positions { places, settled } = self else { return };
+        *settled = true;
+        for tag in begins {
+            let known = places.iter_mut().find(|(channel, _)| *channel == tag.channel);
+            if let Some((_, place @ None)) = known {
+                *place = Some(tag.position);
+            }
         }
     }
 }

@@ -68,6 +68,8 @@ impl BareLane {
     pub(crate) const BINARY: u8 = b'B';
     /// Stands before the number and reason of a connection's end.
     pub(crate) const CLOSE: u8 = b'X';
+    /// Stands for a place in a channel without any message.
+    pub(crate) const PLACE: u8 = b'P';
 
     pub(crate) fn new(dialect: Arc<dyn Dialect>) -> Self {
         Self { dialect }
@@ -91,6 +93,10 @@ impl LaneEncoder for BareLane {
             Some(FrameKind::Binary) => out[begin] = Self::BINARY,
             None => out.truncate(begin),
         }
+    }
+
+    fn place(&mut self, out: &mut Vec<u8>) {
+        out.push(Self::PLACE);
     }
 
     fn ping(&mut self, _out: &mut Vec<u8>) {}

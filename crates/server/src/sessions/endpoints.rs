@@ -17,6 +17,7 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::oneshot;
 
 use super::handover::Handover;
+use super::reconnection::{self, RETRY_MS};
 use super::request::{Listened, Query, Resumption};
 use crate::config::AuthMode;
 use crate::connection::framed::{Carrier, Framed, Place, Polled};
@@ -25,13 +26,11 @@ use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
 use crate::handshake::{Admitted, Door, Named, Refusal, refused};
-use crate::network::cors;
+use crate::network::Denied;
+use crate::network::cors::{self, Credentials};
 
 /// Some proxies and browsers show nothing of a response before this much of it has come.
 const PADDING_BYTES: usize = 2048;
-
-/// How long an EventSource waits before it comes back; its own choice would be some seconds.
-const RETRY_MS: u32 = 1000;
 
 /// The transports that are one response without an end.
 #[derive(Clone, Copy)]
@@ -106,9 +105,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> 
             response
         })
         .with_state(door);
-    cors::layer(router, network, |denied| {
-        refused(&Refusal { code: denied.code(), text: denied.text().to_owned() })
-    })
+    let refuse = |denied: &Denied| refused(&Refusal { code: denied.code(), text: denied.text().to_owned() });
+    cors::layer(router, network, Credentials::Allowed, refuse)
 }
 
 /// Begins a session that nothing carries yet.
@@ -174,12 +172,12 @@ impl Begun {
         let opaque = door.dialects.of(lane).is_some_and(|named| named.dialect.habits().opaque);
         let (opening, seat) = admitted.opening(lane, address, channels.is_none());
         let wanted = channels.clone().unwrap_or_default().into_iter();
+        // What is missed comes in place of history, which follows where it cannot.
         let wanted = wanted.map(|(channel, recover)| {
-            let history = if recover.is_none() { history } else { 0 };
             (channel, SubscribeOptions { recover, history, ..SubscribeOptions::default() })
         });
         let place = match channels {
-            Some(channels) => Place::Positions(channels.into()),
+            Some(channels) => Place::Positions { places: channels.into(), settled: false },
             None => Place::Counted { prefix: String::new() },
         };
         let mut framed = Framed::new(carrier, place, opaque);
@@ -195,12 +193,19 @@ impl Begun {
 async fn stream(door: Door, request: Request, streaming: Streaming) -> Response {
     let (head, _) = request.into_parts();
     let address = door.network.client(&head);
-    if let Err(response) = door.count(&head, address) {
-        return *response;
+    let refuse = |refusal: &Refusal, wait| match streaming {
+        Streaming::Events if reconnection::passes(refusal.code) => {
+            door.note_refusal(refusal.code, &head, address);
+            reconnection::later(refusal.code, wait)
+        }
+        Streaming::Events | Streaming::Lines => door.refuse_for(refusal, &head, address, wait),
+    };
+    if let Err((wait, denied)) = door.network.handshake(address, &head.headers) {
+        return refuse(&denied.into(), Some(wait));
     }
     match begin_stream(&door, &head, address, streaming).await {
         Ok(response) => response,
-        Err(refusal) => door.refuse(&refusal, &head, address),
+        Err(refusal) => refuse(&refusal, None),
     }
 }
 

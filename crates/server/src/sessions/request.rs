@@ -32,6 +32,8 @@ pub(crate) struct Query {
     batch: Option<String>,
     channels: Vec<String>,
     history: Option<String>,
+    /// What stands in for the header where a client cannot set it: libraries that replace EventSource do so.
+    last_event_id: Option<String>,
 }
 
 impl Query {
@@ -52,6 +54,7 @@ impl Query {
                 "seen" => &mut parsed.seen,
                 "batch" => &mut parsed.batch,
                 "history" => &mut parsed.history,
+                "lastEventId" | "last_event_id" => &mut parsed.last_event_id,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -68,7 +71,7 @@ impl Query {
         headers: &HeaderMap,
         passes: &Passes,
     ) -> Result<Option<Resumption>, Refusal> {
-        let last = text(headers, LAST_EVENT_ID);
+        let last = self.last_event_id(headers);
         let named = self.session.as_deref().or_else(|| text(headers, SESSION));
         let (pass, seen, prefix) = match (named, last) {
             // An EventSource repeats its address as it was; what it has had since stands in its head.
@@ -85,6 +88,13 @@ impl Query {
         let seen = seen.map(|seen| seen.rsplit_once('/').map_or(seen, |(_, seen)| seen));
         let seen = number("seen", seen)?.unwrap_or(0);
         Ok(Some(Resumption { id, seen, prefix }))
+    }
+
+    /// The id of the last event that the client has had, by the header or by what stands in for it. Empty, it says that
+    /// there was none.
+    fn last_event_id<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let last = text(headers, LAST_EVENT_ID).or(self.last_event_id.as_deref());
+        last.filter(|last| !last.is_empty())
     }
 
     /// Whether the request itself says which session it is for, and not only what a browser repeats.
@@ -154,7 +164,7 @@ impl Query {
             }
             names.push(channel);
         }
-        let places = match text(headers, LAST_EVENT_ID).filter(|last| !last.is_empty()) {
+        let places = match self.last_event_id(headers) {
             None => vec![None; names.len()],
             Some(last) => {
                 positions_from_text(last).filter(|places| places.len() == names.len()).ok_or_else(|| {

@@ -49,7 +49,9 @@ impl Worker {
         let told = serde_json::json!({ "session": session, "resume_ms": self.resume_ms });
         match framed.carrier {
             Carrier::Events => {
-                sse::encode_event(&mut framed.tail, Some("session"), None, told.to_string().as_bytes());
+                // Whoever is cut off behind it goes on with the session, and does not begin another one.
+                let id = format!("{session}/0");
+                sse::encode_event(&mut framed.tail, Some("session"), Some(&id), told.to_string().as_bytes());
             }
             _ => framed.tail.extend_from_slice(format!("{told}\n").as_bytes()),
         }
@@ -238,8 +240,12 @@ impl Worker {
             if let Some(payload) = framed.pong.take() {
                 encode_frame(staged, OpCode::Pong, &payload);
             }
+            if framed.place.is_unsettled() && !self.shard.is_joining(key) {
+                framed.place.settle(self.shard.places(key));
+            }
             // While the stream takes nothing, entries wait in the outbox, where policies apply.
             while !self.shard.is_blocked(key)
+                && !framed.place.is_unsettled()
                 && staged.len() < STAGED_BYTES_MAX
                 && let Some(entry) = self.shard.take_entry(key)
             {
