@@ -19,6 +19,7 @@ use crate::app;
 use crate::authority::Outcomes;
 use crate::config::DialectsConfig;
 use crate::dialects::Dialects;
+use crate::drain::Drain;
 use crate::inbox::AllInboxes;
 use crate::node::Builder;
 use crate::revocations::Revocations;
@@ -33,6 +34,7 @@ pub struct Fanfare {
     traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
     pub(crate) admission: Arc<Admission>,
+    drain: Arc<Drain>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
 }
@@ -45,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) drain: Arc<Drain>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
 }
@@ -80,9 +83,9 @@ pub struct Published {
 
 impl Fanfare {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes } =
-            parts;
-        Self { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes }
+        let Parts { broker, namespaces, inboxes, traffic, .. } = parts;
+        let Parts { dialects, admission, drain, revocations, outcomes, .. } = parts;
+        Self { broker, namespaces, inboxes, traffic, dialects, admission, drain, revocations, outcomes }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.
@@ -137,6 +140,11 @@ impl Fanfare {
         }
     }
 
+    /// Whether what is taken now reaches anyone: the clients of a node that is about to start again have been told to go.
+    fn lasts(&self) -> Result<(), ErrorCode> {
+        if self.drain.refuses_publishes() { Err(ErrorCode::Draining) } else { Ok(()) }
+    }
+
     fn namespace(&self, channel: &ChannelName) -> Result<&Arc<Namespace>, ErrorCode> {
         self.namespaces.get(channel.namespace()).ok_or(ErrorCode::UnknownNamespace)
     }
@@ -144,8 +152,9 @@ impl Fanfare {
     /// Publishes a message to a channel.
     ///
     /// # Errors
-    /// `unknown_namespace`, `overloaded`, `unavailable`.
+    /// `unknown_namespace`, `overloaded`, `unavailable`; `draining` once a node that stands alone is ending.
     pub async fn publish(&self, channel: ChannelName, message: Message) -> Result<Published, ErrorCode> {
+        self.lasts()?;
         let namespace = self.namespace(&channel)?.clone();
         let publish = Publish {
             channel,
@@ -168,8 +177,9 @@ impl Fanfare {
     /// Sends a message that belongs to no channel: to everyone, to users, to roles, to one connection.
     ///
     /// # Errors
-    /// `overloaded`, `unavailable`.
+    /// `overloaded`, `unavailable`; `draining` once a node that stands alone is ending.
     pub async fn send(&self, target: Target, message: Direct) -> Result<(), ErrorCode> {
+        self.lasts()?;
         self.ask(Request::Direct(target, Arc::new(message))).await.map(drop)
     }
 

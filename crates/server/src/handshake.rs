@@ -183,9 +183,9 @@ impl Door {
         head: &request::Parts,
         address: Option<IpAddr>,
     ) -> Result<(), Box<Response<Body>>> {
-        self.network.handshake(address, &head.headers).map_err(|(wait, denied)| {
-            Box::new(self.refuse_for(&denied.into(), head, address, Some(wait)))
-        })
+        self.network
+            .handshake(address, &head.headers)
+            .map_err(|(wait, denied)| Box::new(self.refuse_for(&denied.into(), head, address, Some(wait))))
     }
 
     /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.

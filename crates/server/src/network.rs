@@ -185,6 +185,14 @@ impl Network {
         }
     }
 
+    /// How often an address may connect in a second, and shake hands; 0 is without bound.
+    pub(crate) fn returns_per_second(&self) -> u32 {
+        match (self.accepts.per_second(), self.handshakes.per_second()) {
+            (0, rate) | (rate, 0) => rate,
+            (accepts, handshakes) => accepts.min(handshakes),
+        }
+    }
+
     /// The client's address.
     pub(crate) fn client(&self, head: &request::Parts) -> Option<IpAddr> {
         peer_of(head).map(|peer| self.proxies.client(peer, &head.headers))

@@ -96,7 +96,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> 
         .route("/session", post(begin).delete(end))
         .route("/sse", get(streaming(Streaming::Events)))
         .route("/stream", get(streaming(Streaming::Lines)))
-        .route("/poll", get(poll))
+        .route("/poll", get(poll).post(send))
         .route("/send", post(send))
         .method_not_allowed_fallback(async || {
             let mut response = refused(&ErrorCode::MethodNotAllowed.into());
@@ -196,7 +196,11 @@ async fn stream(door: Door, request: Request, streaming: Streaming) -> Response 
     let refuse = |refusal: &Refusal, wait| match streaming {
         Streaming::Events if reconnection::passes(refusal.code) => {
             door.note_refusal(refusal.code, &head, address);
-            reconnection::later(refusal.code, wait)
+            let retry_ms = match refusal.code {
+                ErrorCode::Draining => door.drain.wait_ms().unwrap_or(RETRY_MS),
+                _ => reconnection::retry_ms(wait),
+            };
+            reconnection::later(refusal.code, retry_ms)
         }
         Streaming::Events | Streaming::Lines => door.refuse_for(refusal, &head, address, wait),
     };
@@ -279,15 +283,23 @@ fn named(door: &Door, head: &request::Parts) -> Result<Resumption, Refusal> {
     query.resumption(&head.headers, &door.passes)?.ok_or_else(missing)
 }
 
-/// Waits until there is something for the session, for as long as between two heartbeats.
+/// What there is for the session. A client that says how many entries it has had waits for something unless it says
+/// otherwise, for as long as between two heartbeats; any other is answered at once unless it says otherwise, with an
+/// array.
 async fn poll(State(door): State<Door>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    let polled = async {
+    let answered = async {
         let Resumption { id, seen, .. } = named(&door, &head)?;
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let counts = query.counts(&head.headers);
+        let most = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
+        let wait = query.wait(most)?.unwrap_or(if counts { most } else { Duration::ZERO });
         let (reply, polled) = oneshot::channel();
-        door.inboxes.ask(SessionRequest { id, ask: Ask::Poll { seen, reply } });
-        let wait = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
-        match tokio::time::timeout(wait, polled).await {
+        let ask = Ask::Poll { seen: counts.then_some(seen), at_once: wait.is_zero(), reply };
+        door.inboxes.ask(SessionRequest { id, ask });
+        // Who is answered at once has that long to get the answer from the worker.
+        let wait = if wait.is_zero() { most } else { wait };
+        let polled = match tokio::time::timeout(wait, polled).await {
             Ok(Ok(Ok(polled))) => Ok(polled),
             Ok(Ok(Err(code))) => {
                 let text = "another request carries the session now".to_owned();
@@ -295,11 +307,23 @@ async fn poll(State(door): State<Door>, request: Request) -> Response {
             }
             Ok(Err(_)) => Err(ErrorCode::SessionLost.into()),
             Err(_) => Ok(Polled { seen, ..Polled::default() }),
-        }
+        };
+        polled.and_then(|polled| if counts { Ok(answer(polled)) } else { array(polled) })
     };
-    match polled.await {
-        Ok(polled) => json(StatusCode::OK, answer(polled).into()),
+    match answered.await {
+        Ok(body) => json(StatusCode::OK, body.into()),
         Err(refusal) => door.refuse(&refusal, &head, door.network.client(&head)),
+    }
+}
+
+/// The messages alone; behind the last of them there is no session.
+fn array(polled: Polled) -> Result<Vec<u8>, Refusal> {
+    match polled.closed {
+        Some(closed) if polled.messages.is_empty() => {
+            let text = format!("the session has ended: {} {}", closed.code, closed.reason);
+            Err(Refusal { code: ErrorCode::SessionLost, text })
+        }
+        _ => Ok([b"[", &polled.messages[..], b"]"].concat()),
     }
 }
 
@@ -307,9 +331,8 @@ fn answer(polled: Polled) -> Vec<u8> {
     let mut out = format!("{{\"seen\":{},\"messages\":[", polled.seen).into_bytes();
     out.extend_from_slice(&polled.messages);
     out.push(b']');
-    if let Some((code, reason)) = polled.closed {
-        let closed = serde_json::json!({ "code": code, "reason": reason });
-        out.extend_from_slice(format!(",\"closed\":{closed}").as_bytes());
+    if let Some(closed) = polled.closed {
+        out.extend_from_slice(format!(",\"closed\":{}", closed.to_json()).as_bytes());
     }
     out.push(b'}');
     out

@@ -27,13 +27,18 @@ pub(super) fn passes(code: ErrorCode) -> bool {
     matches!(code.http_status(), 429 | 503) && code.retry()
 }
 
-/// The answer in place of a refusal that passes. Clients that were refused together do not come again together: each
-/// waits up to twice as long as the first.
-pub(super) fn later(code: ErrorCode, wait: Option<Duration>) -> Response {
-    let least_ms = wait.map_or(REFUSED_MS, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX / 2));
+/// How long an EventSource waits that was refused; `wait` is how long the refusal lasts, where that is known. Clients that
+/// were refused together do not come again together: each waits up to twice as long as the first.
+pub(super) fn retry_ms(wait: Option<Duration>) -> u32 {
+    let least_ms = wait.map_or(REFUSED_MS, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
     let least_ms = least_ms.max(RETRY_MS);
+    least_ms.saturating_add(spread(least_ms))
+}
+
+/// The answer in place of a refusal that passes.
+pub(super) fn later(code: ErrorCode, retry_ms: u32) -> Response {
     let mut body = format!(": {}\n", code.as_str()).into_bytes();
-    sse::encode_retry(&mut body, least_ms.saturating_add(spread(least_ms)));
+    sse::encode_retry(&mut body, retry_ms);
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

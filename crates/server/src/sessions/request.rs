@@ -1,9 +1,12 @@
 //! What a request for a session says, in its query and its head.
 
+use std::time::Duration;
+
 use fanfare_protocol::{ChannelName, ErrorCode, Position};
 use http::HeaderMap;
 
 use super::Passes;
+use crate::config::wait_ms;
 use crate::connection::framed::positions_from_text;
 use crate::handshake::Refusal;
 
@@ -30,6 +33,7 @@ pub(crate) struct Query {
     session: Option<String>,
     seen: Option<String>,
     batch: Option<String>,
+    wait: Option<String>,
     channels: Vec<String>,
     history: Option<String>,
     /// What stands in for the header where a client cannot set it: libraries that replace EventSource do so.
@@ -53,6 +57,7 @@ impl Query {
                 "session" => &mut parsed.session,
                 "seen" => &mut parsed.seen,
                 "batch" => &mut parsed.batch,
+                "wait" => &mut parsed.wait,
                 "history" => &mut parsed.history,
                 "lastEventId" | "last_event_id" => &mut parsed.last_event_id,
                 _ => continue,
@@ -122,6 +127,23 @@ impl Query {
     /// `invalid_field`.
     pub(crate) fn seen(&self) -> Result<Option<u64>, Refusal> {
         number("seen", self.seen.as_deref())
+    }
+
+    /// Whether the client says how many entries it has had.
+    pub(crate) fn counts(&self, headers: &HeaderMap) -> bool {
+        self.seen.is_some() || self.last_event_id(headers).is_some()
+    }
+
+    /// For how long a poll waits when there is nothing, if it says so; no longer than `most`.
+    ///
+    /// # Errors
+    /// `invalid_field`.
+    pub(crate) fn wait(&self, most: Duration) -> Result<Option<Duration>, Refusal> {
+        let Some(text) = &self.wait else { return Ok(None) };
+        match wait_ms(text) {
+            Ok(wait_ms) => Ok(Some(Duration::from_millis(wait_ms).min(most))),
+            Err(text) => Err(Refusal { code: ErrorCode::InvalidField, text: format!("\"wait\": {text}") }),
+        }
     }
 
     /// How many messages of the past come first.
