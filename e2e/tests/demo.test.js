@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, Tab } from "../support/browser.js";
+import { Line } from "../support/line.js";
 import { Server } from "../support/server.js";
 
 let server;
@@ -60,47 +61,78 @@ test("a reload keeps the name, the room and what was said", async () => {
   ann.isClean(server);
 });
 
-test("what is said during a cut arrives afterwards, once and in order", async () => {
+test("the second tab proposes another name", async () => {
   const ann = await Tab.open(browser);
-  const boris = await Tab.open(browser);
-  await ann.join(server, "Ann", "cut");
-  await boris.join(server, "Boris", "cut");
-  await ann.say("before");
-  await boris.sees("before");
-
-  await ann.page.getByRole("button", { name: "Cut my connection" }).click();
-  await ann.state(/^Cut, back in \d s$/);
-  await ann.picture("cut");
-  assert.equal(await ann.page.getByRole("button", { name: "Send" }).isEnabled(), false);
-  const missed = Array.from({ length: 20 }, (_, index) => `missed ${index + 1}`);
-  for (const text of missed) await boris.say(text);
-  assert.match(await ann.page.locator("#state-text").textContent(), /^Cut/, "Ann was away all the time");
-  assert.deepEqual(await ann.texts(), ["before"]);
-
-  await ann.state("Connected");
-  await ann.notes("recovered 20 missed messages");
-  await ann.sees("missed 20");
-  assert.equal(await ann.page.locator("#messages .missed").count(), 20);
-  await ann.say("after");
-  await boris.sees("after");
-  assert.deepEqual(await ann.texts(), ["before", ...missed, "after"]);
-  assert.deepEqual(await boris.texts(), ["before", ...missed, "after"]);
-  const offsets = await ann.offsets();
-  assert.deepEqual(offsets, offsets.map((_, index) => offsets[0] + index), "no gap, none twice");
-  await ann.picture("recovered");
-  ann.isClean(server);
-  boris.isClean(server);
+  await ann.join(server, "Ann", "names");
+  const [page] = await Promise.all([
+    ann.page.context().waitForEvent("page"),
+    ann.page.getByRole("link", { name: "Open a second tab" }).click(),
+  ]);
+  await page.waitForFunction(() => document.getElementById("name").value === "Boris");
+  assert.equal(await page.getByRole("textbox", { name: "Room" }).inputValue(), "names");
+  await page.getByRole("button", { name: "Join the room" }).click();
+  await ann.people("Ann", "Boris");
 });
 
-test("a cut in which nobody spoke says so", async () => {
+test("a browser that was here before proposes its own name again", async () => {
   const ann = await Tab.open(browser);
-  await ann.join(server, "Ann", "quiet-cut");
-  await ann.say("before");
-  await ann.page.getByRole("button", { name: "Cut my connection" }).click();
-  await ann.notes("nothing was missed");
-  await ann.state("Connected");
-  assert.deepEqual(await ann.texts(), ["before"]);
+  await ann.join(server, "Zoe", "own-name");
+  const later = await ann.sibling();
+  await ann.close();
+  await later.page.goto(server.url);
+  await later.page.waitForFunction(() => document.getElementById("name").value === "Zoe");
+});
+
+test("a server that wants tokens has a field for one", async () => {
+  const other = await Server.start({ secure: true, env: { FANFARE_AUTH_MODE: "required" } });
+  try {
+    const ann = await Tab.open(browser);
+    await ann.page.goto(other.url);
+    await ann.page.getByLabel("Your name").fill("Ann");
+    await ann.page.getByRole("textbox", { name: "Room" }).fill("tokens");
+    await ann.page.getByRole("button", { name: "Join the room" }).click();
+    const field = ann.page.getByRole("textbox", { name: "Token" });
+    await field.waitFor();
+    assert.match(await ann.page.locator("#refusal").textContent(), /token|authenticat/);
+    assert.deepEqual(await ann.barriers(), []);
+    await ann.picture("token");
+    await field.fill("no.such.token");
+    await ann.page.getByRole("button", { name: "Join the room" }).click();
+    await ann.page.waitForFunction(() => document.getElementById("token").value === "");
+    await field.fill(other.token("ann-of-the-token"));
+    await ann.page.getByRole("button", { name: "Join the room" }).click();
+    await ann.state("Connected");
+    await ann.people("ann-of-the-token");
+    await ann.say("hello");
+  } finally {
+    await other.dispose();
+  }
+});
+
+test("a binary message is shown as one", async () => {
+  const ann = await Tab.open(browser);
+  await ann.join(server, "Ann", "binary");
+  const answer = await server.post("api/publish", { channel: "demo:binary", binary: "AAEC/f7/" });
+  assert.equal(answer.status, 200, await answer.text());
+  await ann.page.locator("#messages .binary").getByText("Binary message, 6 bytes").waitFor();
+  await ann.page.locator("#messages .binary code").getByText("00 01 02 fd fe ff").waitFor();
   ann.isClean(server);
+});
+
+test("the list of members is capped", async () => {
+  const ann = await Tab.open(browser);
+  await ann.join(server, "Ann", "crowd");
+  const lines = [];
+  for (let index = 0; index < 60; index += 1) {
+    const line = await Line.open(server.socket(`user ${index}`));
+    line.say({ type: "subscribe", id: 1, channel: "demo:crowd" });
+    await line.next("subscribed");
+    lines.push(line);
+  }
+  await ann.page.locator("#people .rest").getByText("and 21 more").waitFor();
+  assert.equal(await ann.page.locator("#people .name").count(), 40);
+  assert.equal(await ann.page.locator("#people-count").textContent(), "61");
+  for (const line of lines) await line.close();
 });
 
 test("two tabs of one person are one member, and both get everything", async () => {
@@ -108,7 +140,7 @@ test("two tabs of one person are one member, and both get everything", async () 
   await one.join(server, "Ann", "one-person");
   const two = await one.sibling();
   await two.page.goto(`${server.url}?room=one-person`);
-  assert.equal(await two.page.getByLabel("Your name").inputValue(), "Ann", "the name is remembered");
+  await two.page.getByLabel("Your name").fill("Ann");
   await two.page.getByRole("button", { name: "Join the room" }).click();
   await two.state("Connected");
   await two.people("Ann");
@@ -121,23 +153,6 @@ test("two tabs of one person are one member, and both get everything", async () 
   await one.people("Ann");
 });
 
-test("a crashed server is found again, and the page says what that means", async () => {
-  const other = await Server.start();
-  try {
-    const ann = await Tab.open(browser);
-    await ann.join(other, "Ann", "crash");
-    await ann.say("before the crash");
-    await other.crashAndRestart();
-    await ann.notes("history was loaded again");
-    await ann.state("Connected");
-    assert.deepEqual(await ann.texts(), [], "a node's memory is gone with it");
-    await ann.say("after the crash");
-    assert.deepEqual(await ann.texts(), ["after the crash"]);
-  } finally {
-    await other.dispose();
-  }
-});
-
 test("a backend's message appears", async () => {
   const ann = await Tab.open(browser);
   await ann.join(server, "Ann", "backend");
@@ -147,6 +162,14 @@ test("a backend's message appears", async () => {
   await server.post("api/publish", { channel: "demo:backend", data: { price: 12.5 } });
   await ann.page.locator("#messages pre").getByText('"price": 12.5').waitFor();
   assert.match(await ann.page.locator("#fact-curl").textContent(), /api\/publish/);
+  await ann.page.getByText("Publish from a backend").click();
+  const wide = await ann.page.locator("details pre").evaluate((pre) => pre.scrollWidth - pre.clientWidth);
+  assert.ok(wide <= 0, "the command line wraps");
+  await ann.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await ann.page.getByRole("button", { name: "Copy" }).click();
+  await ann.page.getByRole("button", { name: "Copied" }).waitFor();
+  const copied = await ann.page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied, await ann.page.locator("#fact-curl").textContent());
   ann.isClean(server);
 });
 

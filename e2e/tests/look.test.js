@@ -80,6 +80,43 @@ test("a phone shows everything without scrolling sideways", async () => {
     assert.ok(box.x >= 0 && box.x + box.width <= 360 && box.y >= 0 && box.y + box.height <= 640, name);
   }
   assert.deepEqual(await tab.barriers(), []);
+  await tab.page.getByRole("button", { name: "More" }).click();
+  for (const name of ["Leave the room", "Copy"]) {
+    if (name === "Copy") await tab.page.getByText("Publish from a backend").click();
+    await tab.page.getByRole("button", { name }).scrollIntoViewIfNeeded();
+    assert.ok(await tab.page.getByRole("button", { name }).isVisible(), name);
+  }
+  assert.ok(await tab.page.getByRole("link", { name: "Open a second tab" }).isVisible());
+  assert.ok(await tab.page.locator("#fact-position").isVisible());
+  await tab.picture("phone-more");
+  assert.deepEqual(await tab.barriers(), []);
+  tab.isClean(server);
+});
+
+// In landscape the side was hidden, and with it the button that the demo is about.
+test("a phone on its side has the button and the list of members", async () => {
+  const tab = await Tab.open(browser, { viewport: { width: 740, height: 360 }, hasTouch: true, isMobile: true });
+  await tab.page.goto(server.url);
+  await tab.picture("landscape-door");
+  await tab.join(server, "Ann", "landscape");
+  await tab.say("hello");
+  await tab.picture("landscape");
+  for (const name of ["Cut my connection", "Send"]) {
+    const box = await tab.page.getByRole("button", { name }).boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 740 && box.y >= 0 && box.y + box.height <= 360, name);
+  }
+  assert.ok(await tab.page.locator("#people .name").first().isVisible());
+  assert.deepEqual(await tab.barriers(), []);
+  tab.isClean(server);
+});
+
+test("the first view says what Fanfare is, and where to read on", async () => {
+  const tab = await Tab.open(browser);
+  await tab.page.goto(server.url);
+  assert.equal(await tab.page.locator(".points li").count(), 3);
+  for (const name of ["Documentation", "HTTP API", "Source"]) {
+    assert.ok(await tab.page.getByRole("link", { name }).isVisible(), name);
+  }
   tab.isClean(server);
 });
 
@@ -87,7 +124,8 @@ test("a keyboard is enough", async () => {
   const tab = await Tab.open(browser);
   const { keyboard } = tab.page;
   await tab.page.goto(server.url);
-  await keyboard.type("Ann");
+  await tab.page.waitForFunction(() => document.getElementById("name").value !== "");
+  await keyboard.type("Ann"); // in place of the name that is proposed and selected
   await keyboard.press("Tab");
   await keyboard.type("keyboard");
   await keyboard.press("Enter");
@@ -105,7 +143,7 @@ test("a keyboard is enough", async () => {
   await keyboard.press("Enter");
   await tab.state(/^Cut/);
   assert.equal(await tab.page.evaluate(() => document.activeElement.id), "cut", "the focus stays");
-  await tab.notes("nothing was missed");
+  await tab.notes("recovered 3 missed messages");
   tab.isClean(server);
 });
 

@@ -156,14 +156,21 @@ impl<'t> Claims<'t> {
         if now < end { Ok(Times { issued, end }) } else { Err(TokenError::expired()) }
     }
 
-    /// A time in seconds, as milliseconds. RFC 7519 has fractions; no issuer makes them, and each reader reads them in
-    /// its own way.
+    /// A NumericDate (RFC 7519, section 2) as milliseconds. It may have a fraction, as `Date.now() / 1000` has; what is
+    /// finer than a millisecond is cut off.
     fn time(&self, name: &str) -> Result<Option<u64>, TokenError> {
         let Some(claim) = self.members.get(name) else { return Ok(None) };
-        let seconds = claim.as_u64().filter(|seconds| *seconds <= SECONDS_MAX);
-        seconds.map(|seconds| Some(seconds * 1000)).ok_or_else(|| {
+        let ms = match (claim.as_u64(), claim.as_f64()) {
+            (Some(seconds), _) => seconds.checked_mul(1000),
+            // A sum in binary falls short of its decimals by less than a microsecond, which is not to cost a millisecond.
+            (None, Some(seconds)) if seconds.is_sign_positive() && seconds <= SECONDS_MAX as f64 => {
+                Some((seconds * 1000.0 + 1e-3) as u64)
+            }
+            _ => None,
+        };
+        ms.filter(|ms| *ms <= SECONDS_MAX * 1000).map(Some).ok_or_else(|| {
             TokenError::failed(format!(
-                "the token's \"{name}\" is not a number of whole seconds of Unix time"
+                "the token's \"{name}\" is not a number of seconds of Unix time, up to the year 9999"
             ))
         })
     }

@@ -53,10 +53,7 @@ fn public_key(kind: &str, jwk: &Map<String, Value>) -> Result<PublicKey, Unusabl
             }
             PublicKey::ec(curve, &[&[4], &x[..], &y[..]].concat())
         }
-        "OKP" if text(jwk, "crv") == Some("Ed25519") => {
-            let point = bytes(jwk, "x")?.try_into();
-            point.map(PublicKey::Ed25519).map_err(|_| Unusable::Broken("its \"x\" does not have 32 bytes"))
-        }
+        "OKP" if text(jwk, "crv") == Some("Ed25519") => PublicKey::ed25519(&bytes(jwk, "x")?),
         _ => Err(Unusable::Foreign("its kind is none of RSA, EC and OKP with Ed25519")),
     }
 }

@@ -10,6 +10,37 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const RSA_BITS_MIN: usize = 2048;
 const RSA_BITS_MAX: usize = 8192;
 
+/// The encodings of the points of Ed25519 whose order divides eight, without the sign in their last bit; the last two are
+/// longer spellings of points above them. Signatures under such a key hold without a secret, for any or for many messages.
+const SMALL_ORDER: [[u8; 32]; 7] = {
+    const fn minus_two_to_255(last: u8) -> [u8; 32] {
+        let mut bytes = [0xff; 32];
+        bytes[0] = last;
+        bytes[31] = 0x7f;
+        bytes
+    }
+    const fn small(first: u8) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[0] = first;
+        bytes
+    }
+    [
+        small(0),               // order 4
+        small(1),               // order 1
+        minus_two_to_255(0xec), // p - 1: order 2
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ], // order 8
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ], // order 8
+        minus_two_to_255(0xed), // p, which is 0
+        minus_two_to_255(0xee), // p + 1, which is 1
+    ]
+};
+
 /// The curves of ES256, ES384 and ES512.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Curve {
@@ -127,7 +158,7 @@ impl PublicKey {
             return Self::ec(curve, key);
         }
         if kind == ED25519 {
-            return key.try_into().map(PublicKey::Ed25519).map_err(|_| broken);
+            return Self::ed25519(key);
         }
         Err(Unusable::Foreign("it is neither an RSA key nor one on P-256, P-384, P-521 or Ed25519"))
     }
@@ -138,5 +169,17 @@ impl PublicKey {
             return Err(Unusable::Broken("the point is not in its uncompressed form"));
         }
         Ok(PublicKey::Ec(curve, point.to_vec()))
+    }
+
+    /// A point in its encoding (RFC 8032, section 5.1.2), of a large order.
+    pub(crate) fn ed25519(point: &[u8]) -> Result<Self, Unusable> {
+        let point: [u8; 32] =
+            point.try_into().map_err(|_| Unusable::Broken("an Ed25519 key must have 32 bytes"))?;
+        let mut unsigned = point;
+        unsigned[31] &= 0x7f;
+        if SMALL_ORDER.contains(&unsigned) {
+            return Err(Unusable::Broken("it is a point of small order, under which anybody can sign"));
+        }
+        Ok(PublicKey::Ed25519(point))
     }
 }

@@ -100,6 +100,28 @@ async fn claims_are_found_by_name_and_then_by_path() {
     assert!(found("user", json!({"user": {"id": "ann"}})).await.is_err());
 }
 
+/// `Date.now() / 1000` is what people write, and RFC 7519 allows it: a NumericDate may have a fraction. Such a token was
+/// refused.
+#[tokio::test]
+async fn times_may_have_a_fraction() {
+    let claims = |exp: &str, iat: &str, nbf: &str| format!(r#"{{"exp":{exp},"iat":{iat},"nbf":{nbf}}}"#);
+    let cases = [
+        (claims("1800000600.25", "1799999990.123", "1799999999.9999"), 1_800_000_600_250, 1_799_999_990_123),
+        (claims("1800000600.0", "1799999990.0", "1.8e9"), 1_800_000_600_000, 1_799_999_990_000),
+        (claims("1.8000006005e9", "1799999990e0", "0.5"), 1_800_000_600_500, 1_799_999_990_000),
+        // Finer than a millisecond: cut off, and not to the millisecond before.
+        (claims("1800000600.1235", "1799999990.001", "0"), 1_800_000_600_123, 1_799_999_990_001),
+    ];
+    for (claims, expires, issued) in cases {
+        let standing =
+            connect(settings(), &claims).await.unwrap_or_else(|error| panic!("{claims}: {}", error.text));
+        assert_eq!(standing.standing.expires_unix_ms, Some(expires), "{claims}");
+        assert_eq!(standing.standing.issued_unix_ms, Some(issued), "{claims}");
+    }
+    let ended = connect(settings(), r#"{"exp":1799999994.9}"#).await.map_err(|error| error.code);
+    assert_eq!(ended.err(), Some(ErrorCode::TokenExpired), "the fraction counts: 100 ms beyond the leeway");
+}
+
 #[tokio::test]
 async fn times_hold_to_the_second_and_the_leeway() {
     let code = async |claims: Value| {

@@ -6,6 +6,8 @@
 #[path = "forged/keys.rs"]
 mod keys;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use fanfare_auth::{Algorithm, IssuerSettings, KeySettings, TokenRules, Verifier};
 use keys::{Keys, SECRET, issuer};
 use serde_json::{Value, json};
@@ -76,6 +78,41 @@ fn key_sets_hold_public_keys_that_are_strong_enough() {
     assert_refused(with(p256, "kid", json!(1)), &[], "its \"kid\"");
     assert_refused(with(p256, "alg", json!(1)), &[], "its \"alg\"");
     assert_eq!(refusal(with(p256, "use", json!("enc")), &[]), "accepted", "one of two is left");
+}
+
+/// A key set with such a key was taken. Under the point of order one, 64 bytes that anybody can write are a signature of
+/// every message.
+#[test]
+fn points_of_small_order_are_no_keys() {
+    let small = |first: u8| [[first].as_slice(), &[0; 31]].concat();
+    let great = |first: u8| [[first].as_slice(), &[0xff; 30], &[0x7f]].concat();
+    let hex = |text: &str| -> Vec<u8> {
+        (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
+    };
+    let points = [
+        small(0),
+        small(1),
+        great(0xec),
+        great(0xed),
+        great(0xee),
+        hex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+    ];
+    for sign in [0, 0x80] {
+        for mut point in points.clone() {
+            point[31] |= sign;
+            let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(&point)});
+            let set = KeySettings::Jwks(json!({"keys": [jwk]}).to_string().into_bytes());
+            assert_refused(set, &[], "a point of small order");
+            // The SubjectPublicKeyInfo of RFC 8410.
+            let spki =
+                [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &point]
+                    .concat();
+            let pem =
+                format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(spki));
+            assert_refused(KeySettings::Pem(pem.into_bytes()), &[], "a point of small order");
+        }
+    }
 }
 
 #[test]

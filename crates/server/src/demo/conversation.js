@@ -4,19 +4,24 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 const SAME_BREATH_S = 120;
 const NEAR_PX = 80;
+const SHOWN_MAX = 500; // older messages leave the page
+const HEX_BYTES_MAX = 32;
 
 export class Conversation {
   me = "";
   #scroll;
   #list;
+  #pending;
   #empty;
   #newest;
   #last = null; // the last message, if nothing stands below it
   #missed = 0; // how many of the next messages were missed during a cut
+  #shown = new Set(); // the places of the messages that are shown: what is loaded again is not shown twice
 
-  constructor(scroll, list, empty, newest) {
+  constructor(scroll, list, pending, empty, newest) {
     this.#scroll = scroll;
     this.#list = list;
+    this.#pending = pending;
     this.#empty = empty;
     this.#newest = newest;
     newest.addEventListener("click", () => this.toNewest());
@@ -29,10 +34,7 @@ export class Conversation {
 
   /** The room's past follows: a screen reader need not hear it all. */
   start(replayed) {
-    this.#list.replaceChildren();
-    this.#last = null;
     this.#missed = 0;
-    this.#empty.hidden = false;
     this.#scroll.setAttribute("aria-live", replayed > 0 ? "off" : "polite");
     setTimeout(() => this.#scroll.setAttribute("aria-live", "polite"), 500);
   }
@@ -43,6 +45,38 @@ export class Conversation {
     const gain = count === 0 ? "nothing was missed" : `recovered ${messages}`;
     this.note(`Cut off for ${seconds} s, ${gain}`, "recovered");
     this.#missed = count;
+  }
+
+  /** A message of one's own that the server does not have yet. */
+  wait(nonce, text) {
+    const item = document.createElement("li");
+    item.className = "message own continued";
+    item.dataset.nonce = nonce;
+    const status = document.createElement("span");
+    status.className = "status";
+    item.append(words({ text }), status);
+    this.#pending.append(item);
+    this.#empty.hidden = true;
+    this.toNewest();
+  }
+
+  /** What the pending messages wait for. */
+  status(text) {
+    const statuses = [...this.#pending.querySelectorAll(".status")];
+    statuses.forEach((status, index) => {
+      const shown = index === statuses.length - 1 ? text : "";
+      if (status.textContent !== shown && !status.dataset.final) status.textContent = shown;
+    });
+  }
+
+  /** The server has a message that waited, or has refused it, which its author is told. */
+  settle(nonce, refusal) {
+    const item = [...this.#pending.children].find((item) => item.dataset.nonce === nonce);
+    if (refusal === undefined) return item?.remove();
+    const status = item?.querySelector(".status");
+    if (!status) return;
+    status.textContent = `Not sent: ${refusal}`;
+    status.dataset.final = "true";
   }
 
   /** A line that is nobody's message. */
@@ -56,10 +90,14 @@ export class Conversation {
     this.#append(item);
   }
 
-  add({ offset, from, data, timestamp }) {
+  add({ epoch, offset, from, data, binary, timestamp }) {
+    const place = `${epoch}/${offset}`;
+    if (this.#shown.has(place)) return;
+    this.#shown.add(place);
     const item = document.createElement("li");
     item.className = "message";
     item.dataset.offset = offset;
+    item.dataset.place = place;
     item.classList.toggle("own", from === this.me);
     const previous = this.#last;
     const continued =
@@ -69,7 +107,7 @@ export class Conversation {
       this.#missed -= 1;
       item.classList.add("missed");
     }
-    item.append(this.#author(from, timestamp), words(data));
+    item.append(this.#author(from, timestamp), binary === undefined ? words(data) : bytes(binary));
     this.#append(item, from === this.me);
     this.#last = { from, timestamp };
   }
@@ -115,6 +153,10 @@ export class Conversation {
     const near = this.#isNear();
     this.#empty.hidden = true;
     this.#list.append(item);
+    while (this.#list.childElementCount > SHOWN_MAX) {
+      this.#shown.delete(this.#list.firstElementChild.dataset.place);
+      this.#list.firstElementChild.remove();
+    }
     if (near || follow) this.toNewest();
     else if (item.classList.contains("message")) this.#newest.hidden = false;
   }
@@ -131,6 +173,20 @@ function words(data) {
   const block = document.createElement(typeof text === "string" ? "p" : "pre");
   block.className = "text";
   block.textContent = typeof text === "string" ? text : JSON.stringify(data, null, 2);
+  return block;
+}
+
+/** Bytes, of which the first are shown in hexadecimal. */
+function bytes(base64) {
+  const binary = atob(base64);
+  const block = document.createElement("div");
+  block.className = "text binary";
+  const label = document.createElement("p");
+  label.textContent = `Binary message, ${binary.length} ${binary.length === 1 ? "byte" : "bytes"}`;
+  const dump = document.createElement("code");
+  const shown = [...binary.slice(0, HEX_BYTES_MAX)].map((byte) => byte.charCodeAt(0).toString(16).padStart(2, "0"));
+  dump.textContent = shown.join(" ") + (binary.length > HEX_BYTES_MAX ? " …" : "");
+  block.append(label, dump);
   return block;
 }
 

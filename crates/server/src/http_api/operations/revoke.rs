@@ -85,7 +85,7 @@ fn token_id(id: &str, field: &str) -> Result<Box<str>, ApiError> {
     }
 }
 
-/// Tokens say when they were issued in whole seconds: those of the present one are meant too.
+/// Most tokens say when they were issued in whole seconds: those of the present one are meant too.
 fn issued_before_ms(before: Option<f64>) -> Result<u64, ApiError> {
     let now_ms = unix_ms();
     let Some(seconds) = before else { return Ok((now_ms / 1000 + 1) * 1000) };
