@@ -39,7 +39,6 @@ use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
-use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
 use crate::listen::streams::Streams;
@@ -65,7 +64,6 @@ pub(crate) struct Door {
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
-    pub(crate) drain: Arc<Drain>,
     pub(crate) passes: Arc<Passes>,
     pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
@@ -312,7 +310,7 @@ impl Door {
         named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
-        if self.drain.has_begun() {
+        if self.network.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
         self.judge_page(head)?;

@@ -1,8 +1,10 @@
 //! A node: its workers, its broker, and the door to them. What the binary runs and what applications embed.
 //!
 //! - [`authentication`]: the part of the settings that says who may
+//! - [`ending`]: how a node sends its clients away
 
 mod authentication;
+mod ending;
 mod surroundings;
 
 use std::future::Future;
@@ -22,7 +24,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
 use fanfare_core::ports::authority::Authority;
 use fanfare_core::ports::broker::{Broker, Inboxes, ShardId};
-use fanfare_core::shard::{Departure, Settings, Shard};
+use fanfare_core::shard::{Settings, Shard};
 use fanfare_protocol::Payload;
 use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_wire::Limits as WireLimits;
@@ -33,7 +35,6 @@ use crate::admission::Admission;
 use crate::app;
 use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect};
-use crate::drain;
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::{Door, Named};
@@ -46,9 +47,6 @@ use authentication::Authentication;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
-
-/// How long clients of a node that stands alone may take to hang up once they were told to.
-const RESTART_PATIENCE: Duration = Duration::from_millis(700);
 
 /// How many of those pass between two sweeps of the addresses that have come: they are a second.
 const TICKS_PER_SWEEP: u64 = 10;
@@ -255,7 +253,6 @@ impl Builder {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
-            drain: network.drain.clone(),
             network,
             inboxes: inboxes.clone(),
             application,
@@ -272,7 +269,7 @@ impl Builder {
             traffic,
             dialects,
             admission,
-            drain: door.drain.clone(),
+            drain: door.network.drain.clone(),
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
@@ -330,50 +327,18 @@ impl Node {
 
     /// False once the node is shutting down: for the load balancer.
     pub fn is_ready(&self) -> bool {
-        !self.door.drain.has_begun()
+        !self.door.network.drain.has_begun()
     }
 
     /// A function that tells the same, for whoever outlives the borrow.
     pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let drain = self.door.drain.clone();
+        let drain = self.door.network.drain.clone();
         move || !drain.has_begun()
     }
 
     /// How many clients are connected.
     pub fn connections(&self) -> u32 {
         self.door.admission.total()
-    }
-
-    /// Sends all clients away, and returns when they have gone or have had their time. New ones are refused from the first
-    /// moment.
-    ///
-    /// With [`Deadlines::drain_ms`] they are sent elsewhere, spread over that time, and publishing goes on. Without, the
-    /// node stands alone: all are told at once when to come back, what is published from now on is refused, and this
-    /// returns within a second.
-    pub async fn drain(&self) {
-        let departure = self.departure();
-        self.door.drain.begin(departure);
-        self.door.inboxes.to_all(|| Input::Drain(departure));
-        let patience = match departure {
-            Departure::Elsewhere { over_ms } => {
-                let last_ms = u64::from(over_ms) + u64::from(self.settings.deadlines.close_ms);
-                Duration::from_millis(last_ms) + Duration::from_secs(1)
-            }
-            Departure::Restart { .. } => RESTART_PATIENCE,
-        };
-        // Whoever is still there has neither answered nor hung up, and is cut off by the end of the workers.
-        let _ = tokio::time::timeout(patience, self.door.admission.emptied()).await;
-    }
-
-    fn departure(&self) -> Departure {
-        match self.settings.deadlines.drain_ms {
-            Some(over_ms) => Departure::Elsewhere { over_ms },
-            None => {
-                let admission = &self.door.admission;
-                let per_second = self.door.network.returns_per_second();
-                drain::restart(admission.total(), admission.most_of_one_address(), per_second)
-            }
-        }
     }
 
     /// Ends the workers. Connections that are still there are cut.

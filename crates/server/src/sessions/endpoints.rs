@@ -197,7 +197,7 @@ async fn stream(door: Door, request: Request, streaming: Streaming) -> Response 
         Streaming::Events if reconnection::passes(refusal.code) => {
             door.note_refusal(refusal.code, &head, address);
             let retry_ms = match refusal.code {
-                ErrorCode::Draining => door.drain.wait_ms().unwrap_or(RETRY_MS),
+                ErrorCode::Draining => door.network.drain.wait_ms().unwrap_or(RETRY_MS),
                 _ => reconnection::retry_ms(wait),
             };
             reconnection::later(refusal.code, retry_ms)
