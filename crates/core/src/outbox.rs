@@ -105,6 +105,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// What is known of the messages that wait.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &Tag> {
+        self.chunks.iter().filter_map(Chunk::tag)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()

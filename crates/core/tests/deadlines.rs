@@ -206,4 +206,50 @@ fn draining_is_spread_and_newcomers_are_sent_on_at_once() {
 #[test]
 fn draining_an_empty_node_is_no_trouble() {
     check("drain\nwait 30000");
+    check("restart 1000 5000\nwait 30000");
+}
+
+/// A node that stands alone told its clients bit by bit, over 25 seconds, to go elsewhere: to itself.
+#[test]
+fn a_node_that_starts_again_tells_all_at_once_when_to_come_back() {
+    let mut bench = Bench::new(&Setup::default());
+    for index in 0..100 {
+        bench.open_user(&format!("u{index}"), index % 2);
+    }
+    bench.run_quietly("restart 1000 10000");
+    bench.wait(1);
+    assert_eq!(bench.clients.iter().filter(|client| client.key.is_some()).count(), 0);
+    let mut waits: Vec<u32> = Vec::new();
+    for client in &mut bench.clients {
+        let lines = client.take_lines();
+        let [farewell, close] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(close, "CLOSE 1012");
+        waits.push(farewell.strip_prefix("disconnect 1012 reconnect=").unwrap().parse().unwrap());
+    }
+    waits.sort_unstable();
+    assert!(waits[0] >= 1000 && waits[99] <= 11_000 && waits[99] > 10_000, "{waits:?}");
+    assert!(waits.windows(2).all(|pair| pair[1] - pair[0] < 1000), "{waits:?}");
+    bench.end();
+}
+
+/// What such a node acknowledged after the signal lay in a history that was about to be lost.
+#[test]
+fn a_node_that_starts_again_refuses_what_is_published_and_answers_what_was() {
+    check(
+        "open ann
+         hold
+         ann: publish #1 a 1
+         restart 1000 0
+         ann: publish #2 a 2
+         ann> error #2 draining after=1000
+         ann: message a 3
+         ann> error draining after=1000
+         wait 5
+         release
+         ann> published #1 A.1
+         wait 20
+         ann> disconnect 1012 reconnect=1000
+         ann> CLOSE 1012
+         ann> GONE",
+    );
 }

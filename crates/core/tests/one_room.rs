@@ -2,6 +2,7 @@
 
 use fanfare_core::auth::Access;
 use fanfare_core::ports::broker::{Delivery, Reply, Ticket};
+use fanfare_core::shard::Departure;
 use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::{CloseCode, ErrorCode};
 use fanfare_testkit::{Bench, Setup, check, check_with};
@@ -200,7 +201,7 @@ fn every_end_of_a_session_is_one_entry() {
              ann> join room A.1 ann joined the room",
         );
         match end {
-            "drain" => bench.shards[0].drain(),
+            "drain" => bench.shards[0].drain(Departure::Elsewhere { over_ms: 25_000 }),
             "ann hangs" => {
                 let key = bench.clients[1].key.unwrap();
                 bench.shards[0].end(key, fanfare_core::session::Ending::HungUp);

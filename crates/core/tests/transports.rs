@@ -40,7 +40,7 @@ impl LaneEncoder for Bare {
 
     fn pong(&mut self, _payload: &[u8], _out: &mut Vec<u8>) {}
 
-    fn close(&mut self, number: u16, _reason: &str, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, _reason: &str, _wait_ms: u32, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("close {number}").as_bytes());
     }
 }

@@ -94,6 +94,11 @@ impl Admission {
         }
     }
 
+    /// The most connections that any one address has.
+    pub(crate) fn most_of_one_address(&self) -> u32 {
+        self.counts().by_ip.values().copied().max().unwrap_or(0)
+    }
+
     /// How many connections there are.
     pub(crate) fn total(&self) -> u32 {
         self.counts().total
@@ -138,6 +143,7 @@ mod tests {
         let loopback = Some(IpAddr::from([127, 0, 0, 1]));
         let _more = [admission.seat(loopback).ok(), admission.seat(loopback).ok()];
         assert_eq!(refused(loopback), Some(ErrorCode::NodeFull));
+        assert_eq!(admission.most_of_one_address(), 2);
         drop(first);
         assert_eq!(refused(ip(1)), None);
         assert_eq!(admission.total(), 3);

@@ -165,7 +165,7 @@ async fn run(setup: Setup) -> io::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!(connections = node.connections(), "draining; a second signal ends at once");
+    tracing::info!(connections = node.connections(), "{}", going(config));
     tokio::select! {
         () = node.drain() => {}
         _ = terminate.recv() => {}
@@ -175,6 +175,17 @@ async fn run(setup: Setup) -> io::Result<()> {
     node.stop();
     tracing::info!("ended");
     Ok(())
+}
+
+/// What becomes of the clients, for who has asked the server to end.
+fn going(config: &Config) -> String {
+    match config.deadlines.drain_ms {
+        Some(over_ms) => {
+            let over = Duration::from_millis(u64::from(over_ms));
+            format!("draining: clients are sent elsewhere over {over:?}; a second signal ends at once")
+        }
+        None => "ending: clients are told to come back, and nothing more is published".to_owned(),
+    }
 }
 
 /// What TLS listeners need, where there are any.

@@ -138,6 +138,12 @@ pub(crate) fn token_lifetime_ms(text: &str) -> Result<u64, String> {
     kinds::Kind::read(&kind, &kinds::Given::Loose(text.to_owned())).map_err(|refusal| refusal.text)
 }
 
+/// How long a client wants to wait, written as durations are here, in milliseconds; a sentence if it is no duration.
+pub(crate) fn wait_ms(text: &str) -> Result<u64, String> {
+    let kind = kinds::Millis::<u64>::new(0, settings::HOUR_MS);
+    kinds::Kind::read(&kind, &kinds::Given::Loose(text.to_owned())).map_err(|refusal| refusal.text)
+}
+
 impl Config {
     /// Whether every listener can be reached from this host only.
     pub fn loopback_only(&self) -> bool {

@@ -19,6 +19,7 @@ use crate::app;
 use crate::authority::Outcomes;
 use crate::config::DialectsConfig;
 use crate::dialects::Dialects;
+use crate::drain::Drain;
 use crate::inbox::AllInboxes;
 use crate::metrics::ApiCalls;
 use crate::node::Builder;
@@ -34,6 +35,7 @@ pub struct Fanfare {
     traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
     pub(crate) admission: Arc<Admission>,
+    drain: Arc<Drain>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
     pub(crate) calls: Arc<ApiCalls>,
@@ -47,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) drain: Arc<Drain>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
 }
@@ -82,10 +85,21 @@ pub struct Published {
 
 impl Fanfare {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes } =
-            parts;
+        let Parts { broker, namespaces, inboxes, traffic, .. } = parts;
+        let Parts { dialects, admission, drain, revocations, outcomes, .. } = parts;
         let calls = Arc::default();
-        Self { broker, namespaces, inboxes, traffic, dialects, admission, revocations, outcomes, calls }
+        Self {
+            broker,
+            namespaces,
+            inboxes,
+            traffic,
+            dialects,
+            admission,
+            drain,
+            revocations,
+            outcomes,
+            calls,
+        }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.
@@ -140,6 +154,11 @@ impl Fanfare {
         }
     }
 
+    /// Whether what is taken now reaches anyone: the clients of a node that is about to start again have been told to go.
+    fn lasts(&self) -> Result<(), ErrorCode> {
+        if self.drain.refuses_publishes() { Err(ErrorCode::Draining) } else { Ok(()) }
+    }
+
     fn namespace(&self, channel: &ChannelName) -> Result<&Arc<Namespace>, ErrorCode> {
         self.namespaces.get(channel.namespace()).ok_or(ErrorCode::UnknownNamespace)
     }
@@ -147,8 +166,9 @@ impl Fanfare {
     /// Publishes a message to a channel.
     ///
     /// # Errors
-    /// `unknown_namespace`, `overloaded`, `unavailable`.
+    /// `unknown_namespace`, `overloaded`, `unavailable`; `draining` once a node that stands alone is ending.
     pub async fn publish(&self, channel: ChannelName, message: Message) -> Result<Published, ErrorCode> {
+        self.lasts()?;
         let namespace = self.namespace(&channel)?.clone();
         let publish = Publish {
             channel,
@@ -171,8 +191,9 @@ impl Fanfare {
     /// Sends a message that belongs to no channel: to everyone, to users, to roles, to one connection.
     ///
     /// # Errors
-    /// `overloaded`, `unavailable`.
+    /// `overloaded`, `unavailable`; `draining` once a node that stands alone is ending.
     pub async fn send(&self, target: Target, message: Direct) -> Result<(), ErrorCode> {
+        self.lasts()?;
         self.ask(Request::Direct(target, Arc::new(message))).await.map(drop)
     }
 

@@ -39,7 +39,6 @@ use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, SessionRequest};
 use crate::dialects::{Dialects, Framing, Spoken};
-use crate::drain::Drain;
 use crate::handlers::Running;
 use crate::inbox::AllInboxes;
 use crate::listen::streams::Streams;
@@ -65,7 +64,6 @@ pub(crate) struct Door {
     pub(crate) application: Arc<Running>,
     pub(crate) authority: ServerAuthority,
     pub(crate) auth: AuthRules,
-    pub(crate) drain: Arc<Drain>,
     pub(crate) passes: Arc<Passes>,
     pub(crate) settings: Arc<Settings>,
     /// How long a peer may take to hang up once we have.
@@ -183,11 +181,9 @@ impl Door {
         head: &request::Parts,
         address: Option<IpAddr>,
     ) -> Result<(), Box<Response<Body>>> {
-        self.network.handshake(address, &head.headers).map_err(|(wait, denied)| {
-            let mut response = self.refuse(&denied.into(), head, address);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-            Box::new(response)
-        })
+        self.network
+            .handshake(address, &head.headers)
+            .map_err(|(wait, denied)| Box::new(self.refuse_for(&denied.into(), head, address, Some(wait))))
     }
 
     /// Who takes the stream once it speaks WebSocket: a session that is there, or a new connection.
@@ -259,18 +255,37 @@ impl Door {
         head: &request::Parts,
         address: Option<IpAddr>,
     ) -> Response<Body> {
-        self.admission.refused(refusal.code);
-        tracing::debug!(
-            code = refusal.code.as_str(),
-            address = address.map(tracing::field::display),
-            request = loggable_target(&head.uri.to_string()),
-            "a handshake was refused"
-        );
+        self.refuse_for(refusal, head, address, None)
+    }
+
+    /// The same, where it is known for how long.
+    pub(crate) fn refuse_for(
+        &self,
+        refusal: &Refusal,
+        head: &request::Parts,
+        address: Option<IpAddr>,
+        wait: Option<Duration>,
+    ) -> Response<Body> {
+        self.note_refusal(refusal.code, head, address);
         let mut response = refused(refusal);
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
         if refusal.code == ErrorCode::MethodNotAllowed && head.version >= Version::HTTP_2 {
             response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("CONNECT"));
         }
         response
+    }
+
+    /// Counts a refusal, and writes it down.
+    pub(crate) fn note_refusal(&self, code: ErrorCode, head: &request::Parts, address: Option<IpAddr>) {
+        self.admission.refused(code);
+        tracing::debug!(
+            code = code.as_str(),
+            address = address.map(tracing::field::display),
+            request = loggable_target(&head.uri.to_string()),
+            "a handshake was refused"
+        );
     }
 
     /// Whether the page that the request comes from may connect.
@@ -295,7 +310,7 @@ impl Door {
         named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
-        if self.drain.has_begun() {
+        if self.network.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
         self.judge_page(head)?;

@@ -33,7 +33,8 @@ use fanfare_protocol::dialect::excerpt;
 
 use crate::handle::Fanfare;
 use crate::metrics::ApiCalls;
-use crate::network::{Network, cors};
+use crate::network::Network;
+use crate::network::cors::{self, Credentials};
 use crate::secrets::KeyRing;
 use error::ApiError;
 use operation::Route;
@@ -99,7 +100,9 @@ fn with_answers(router: Router<Arc<ApiState>>, state: ApiState) -> Router {
             ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
         })
         .with_state(Arc::new(state));
-    cors::layer(router, network, |denied| ApiError::new(denied.code(), denied.text().to_owned()).respond())
+    cors::layer(router, network, Credentials::Withheld, |denied| {
+        ApiError::new(denied.code(), denied.text().to_owned()).respond()
+    })
 }
 
 fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {

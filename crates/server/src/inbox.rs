@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId};
+use fanfare_core::shard::Departure;
 use mio::Waker;
 
 use crate::connection::{Arrival, SessionRequest};
@@ -16,8 +17,8 @@ pub(crate) enum Input {
     Arrival(Box<Arrival>),
     /// For a session that is there.
     Session(Box<SessionRequest>),
-    /// Send the clients elsewhere.
-    Drain,
+    /// Send the clients away.
+    Drain(Departure),
     /// Drop everything and end.
     Stop,
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
 use fanfare_protocol::ErrorCode;
-use http::{HeaderMap, request};
+use http::{HeaderMap, HeaderValue, request};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -185,6 +185,14 @@ impl Network {
         }
     }
 
+    /// How often an address may connect in a second, and shake hands; 0 is without bound.
+    pub(crate) fn returns_per_second(&self) -> u32 {
+        match (self.accepts.per_second(), self.handshakes.per_second()) {
+            (0, rate) | (rate, 0) => rate,
+            (accepts, handshakes) => accepts.min(handshakes),
+        }
+    }
+
     /// The client's address.
     pub(crate) fn client(&self, head: &request::Parts) -> Option<IpAddr> {
         peer_of(head).map(|peer| self.proxies.client(peer, &head.headers))
@@ -227,6 +235,11 @@ impl Network {
             false => peer_of(head).and_then(|peer| self.proxies.scheme(peer, &head.headers)),
         };
         self.origins.judge(&head.headers, &head.uri, scheme)
+    }
+
+    /// Whether `network.origins` names an origin, by itself or by its domain.
+    pub(crate) fn names_origin(&self, origin: &HeaderValue) -> bool {
+        self.origins.single_out(origin)
     }
 
     /// Judges a page that this server has served itself, for a server that believes who a client says it is. A name

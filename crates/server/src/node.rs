@@ -1,8 +1,10 @@
 //! A node: its workers, its broker, and the door to them. What the binary runs and what applications embed.
 //!
 //! - [`authentication`]: the part of the settings that says who may
+//! - [`ending`]: how a node sends its clients away
 
 mod authentication;
+mod ending;
 mod surroundings;
 
 use std::future::Future;
@@ -251,7 +253,6 @@ impl Builder {
             dialects: dialects.clone(),
             default_dialect,
             admission: admission.clone(),
-            drain: network.drain.clone(),
             network,
             inboxes: inboxes.clone(),
             application,
@@ -268,6 +269,7 @@ impl Builder {
             traffic,
             dialects,
             admission,
+            drain: door.network.drain.clone(),
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
@@ -325,29 +327,18 @@ impl Node {
 
     /// False once the node is shutting down: for the load balancer.
     pub fn is_ready(&self) -> bool {
-        !self.door.drain.has_begun()
+        !self.door.network.drain.has_begun()
     }
 
     /// A function that tells the same, for whoever outlives the borrow.
     pub fn readiness(&self) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
-        let drain = self.door.drain.clone();
+        let drain = self.door.network.drain.clone();
         move || !drain.has_begun()
     }
 
     /// How many clients are connected.
     pub fn connections(&self) -> u32 {
         self.door.admission.total()
-    }
-
-    /// Sends all clients elsewhere, spread over the configured time, and returns when they have gone or have
-    /// had their time. New ones are refused from the first moment.
-    pub async fn drain(&self) {
-        self.door.drain.begin();
-        self.door.inboxes.to_all(|| Input::Drain);
-        let deadlines = &self.settings.deadlines;
-        let patience = Duration::from_millis(u64::from(deadlines.drain_ms) + u64::from(deadlines.close_ms));
-        // Whoever is still there has neither answered nor hung up, and is cut off by the end of the workers.
-        let _ = tokio::time::timeout(patience + Duration::from_secs(1), self.door.admission.emptied()).await;
     }
 
     /// Ends the workers. Connections that are still there are cut.

@@ -113,7 +113,7 @@ impl LaneEncoder for PlainLane {
         }
     }
 
-    fn close(&mut self, number: u16, _reason: &str, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, _reason: &str, _wait_ms: u32, out: &mut Vec<u8>) {
         if !self.terse {
             self.line(&format!("CLOSE {number}"), out);
         }

@@ -6,7 +6,7 @@
 //! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [room=R] [resumable] [silent]`
 //! - `NAME closes [CODE]`, `NAME cut`, `NAME detaches`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
 //!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`
-//! - `wait MS`, `skip MS`, `drain`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
+//! - `wait MS`, `skip MS`, `drain [OVER_MS]`, `restart AFTER_MS OVER_MS`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
@@ -22,6 +22,7 @@ use std::fmt::Write as _;
 use fanfare_core::auth::Standing;
 use fanfare_core::ports::broker::{Delivery, Instruction, Reply, Request, Target};
 use fanfare_core::session::Special;
+use fanfare_core::shard::Departure;
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::event::Direct;
 
@@ -94,7 +95,7 @@ impl Bench {
             ("revoke", _) => self.revoke(&words),
             ("wait", _) => self.wait(parse(words.word(1))),
             ("skip", _) => self.skip(parse(words.word(1))),
-            ("drain", _) => self.shards.iter_mut().for_each(fanfare_core::shard::Shard::drain),
+            ("drain" | "restart", _) => self.drain(&words),
             ("hold" | "release", _) => {
                 (0..self.shards.len()).for_each(|shard| self.hold(shard, words.word(0) == "hold"));
             }
@@ -126,6 +127,18 @@ impl Bench {
         }
         for answer in answers {
             let _ = writeln!(transcript, "api> {answer}");
+        }
+    }
+
+    fn drain(&mut self, words: &Words<'_>) {
+        let departure = match words.word(0) {
+            "drain" => Departure::Elsewhere { over_ms: words.get(1).map_or(25_000, parse) },
+            _ => Departure::Restart { after_ms: parse(words.word(1)), over_ms: parse(words.word(2)) },
+        };
+        let now_ms = self.now_ms();
+        for shard in &mut self.shards {
+            shard.set_now(now_ms);
+            shard.drain(departure);
         }
     }
 

@@ -29,6 +29,12 @@ pub fn encode_event(out: &mut Vec<u8>, kind: Option<&str>, id: Option<&str>, dat
     out.push(b'\n');
 }
 
+/// Appends an id alone: a client keeps it, and shows no event.
+pub fn encode_id(out: &mut Vec<u8>, id: &str) {
+    debug_assert!(!id.contains(['\n', '\r', '\0']), "an id of ours with a line end");
+    out.extend_from_slice(format!("id: {id}\n\n").as_bytes());
+}
+
 /// Appends how long a client waits before it connects again, in milliseconds.
 pub fn encode_retry(out: &mut Vec<u8>, ms: u32) {
     out.extend_from_slice(format!("retry: {ms}\n\n").as_bytes());
@@ -85,6 +91,7 @@ mod tests {
         encode_event(&mut out, Some("session"), Some("1"), b"{}");
         encode_retry(&mut out, 500);
         encode_padding(&mut out, 3);
-        assert_eq!(out, b"event: session\nid: 1\ndata: {}\n\nretry: 500\n\n:   \n\n");
+        encode_id(&mut out, "2");
+        assert_eq!(out, b"event: session\nid: 1\ndata: {}\n\nretry: 500\n\n:   \n\nid: 2\n\n");
     }
 }

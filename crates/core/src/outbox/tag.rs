@@ -34,9 +34,10 @@ impl Tag {
 pub(crate) fn place(event: &Event<'_>) -> Option<Rc<Tag>> {
     match event {
         Event::Message(publication) => Some(tag(OutboxPolicy::Disconnect, publication)),
-        // With a replay behind it, its messages do.
-        Event::Subscribed(Subscribed { topic: Topic::Channel(channel), position, replayed: 0, .. }) => {
-            let (channel, position) = (channel.clone(), (*position)?);
+        // The replay behind it is still to come.
+        Event::Subscribed(Subscribed { topic: Topic::Channel(channel), position, replayed, .. }) => {
+            let (channel, mut position) = (channel.clone(), (*position)?);
+            position.offset = position.offset.saturating_sub(u64::from(*replayed));
             Some(Rc::new(Tag { channel, position, key: None, policy: OutboxPolicy::Disconnect }))
         }
         _ => None,

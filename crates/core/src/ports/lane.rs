@@ -26,6 +26,10 @@ pub trait LaneEncoder {
         false
     }
 
+    /// Appends what stands for a place in a channel that no event tells. Nothing, but on a bare lane: a connection that
+    /// only listens says by its places where it goes on.
+    fn place(&mut self, _out: &mut Vec<u8>) {}
+
     /// Whether several events may go as one message: then those of a batch are appended as [`LaneEncoder::part`] has
     /// them, and framed by [`LaneEncoder::join`].
     fn joins(&self) -> bool {
@@ -50,6 +54,7 @@ pub trait LaneEncoder {
     /// Appends the transport's own answer to a ping.
     fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>);
 
-    /// Appends the transport's own end of the connection: with a number, since a peer's own comes back to it.
-    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>);
+    /// Appends the transport's own end of the connection: with a number, since a peer's own comes back to it. Where the
+    /// transport can say it, `wait_ms` is how long the client is to wait before it connects again.
+    fn close(&mut self, number: u16, reason: &str, wait_ms: u32, out: &mut Vec<u8>);
 }

@@ -43,7 +43,7 @@ impl Shard {
         // Spread by the serial, so that a storm of connections does not become a storm of pings.
         let spread = id.serial.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         self.after(key, TimerKind::Ping, spread % interval_ms.max(1));
-        if self.draining {
+        if self.going.is_some() {
             self.after(key, TimerKind::Drain, 0);
         }
         self.begin_authentication(key);
@@ -164,8 +164,8 @@ impl Shard {
         }
         self.scratch.clear();
         let lane = session.opening.lane;
+        let reconnect_after_ms = reconnect_after_ms.or(code.reconnect().then_some(0));
         if says_so(code) {
-            let reconnect_after_ms = reconnect_after_ms.or(code.reconnect().then_some(0));
             self.lanes.encode(lane, &Event::Disconnect { code, reconnect_after_ms }, &mut self.scratch);
         }
         if self.lanes.is_bare(lane) {
@@ -173,7 +173,7 @@ impl Shard {
             self.scratch.clear();
         }
         if let Some(lane) = self.lanes.get(lane) {
-            lane.close(code.number(), code.text(), &mut self.scratch);
+            lane.close(code.number(), code.text(), reconnect_after_ms.unwrap_or(0), &mut self.scratch);
         }
         session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
         session.phase = Phase::Closing;
@@ -240,7 +240,7 @@ impl Shard {
             self.counters.closed(Some(known.unwrap_or(CloseCode::Normal)));
             self.scratch.clear();
             if let Some(lane) = self.lanes.get(session.opening.lane) {
-                lane.close(number, known.map_or("", CloseCode::text), &mut self.scratch);
+                lane.close(number, known.map_or("", CloseCode::text), 0, &mut self.scratch);
             }
             session.outbox.push_exempt(Chunk::whole(Rc::from(self.scratch.as_slice())));
             // A page that is reloaded closes with 1001: only 1000, or no code, means that the user goes.
@@ -292,17 +292,6 @@ impl Shard {
     pub(super) fn close_overflowed(&mut self) {
         for key in std::mem::take(&mut self.overflowed) {
             self.close(SessionKey(key), CloseCode::SlowConsumer, Some(0));
-        }
-    }
-
-    /// Begins to send clients elsewhere, spread over the configured time. New ones are sent at once.
-    pub fn drain(&mut self) {
-        self.draining = true;
-        let over_ms = u64::from(self.settings.deadlines.drain_ms);
-        let keys: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
-        let count = keys.len() as u64;
-        for (index, key) in keys.into_iter().enumerate() {
-            self.after(SessionKey(key), TimerKind::Drain, index as u64 * over_ms / count);
         }
     }
 
@@ -376,7 +365,7 @@ impl Shard {
             TimerKind::Authentication | TimerKind::Roster => {}
             TimerKind::Expiry => self.expire(key),
             TimerKind::OwedPong => self.pong_owed(key),
-            TimerKind::Drain => self.close(key, CloseCode::ServiceRestart, Some(0)),
+            TimerKind::Drain => self.send_away(key),
         }
     }
 

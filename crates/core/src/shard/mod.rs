@@ -6,6 +6,7 @@
 //!
 //! - [`lifecycle`]: opening, hearing, closing, deadlines
 //! - [`expiry`]: the end of what was given for a time
+//! - [`departure`]: how clients are sent away when the node ends
 //! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
@@ -15,6 +16,7 @@
 mod census;
 mod counters;
 mod delivery;
+mod departure;
 mod expiry;
 mod fanout;
 mod lanes;
@@ -47,6 +49,7 @@ use crate::session::{Authentication, ClientMessage, Phase, Session, SessionKey};
 use crate::timers::Timers;
 pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
+pub use departure::Departure;
 pub(crate) use lanes::Lanes;
 
 /// About what an encoded message has around its data.
@@ -104,7 +107,9 @@ pub struct Shard {
     now_ms: u64,
     /// The wall clock's time at this shard's time zero, in milliseconds of Unix time.
     unix_began_ms: u64,
-    draining: bool,
+    /// Where clients go, once the node is ending; and since when.
+    going: Option<Departure>,
+    going_since_ms: u64,
     scratch: Vec<u8>,
     pub(crate) counters: Counters,
 }
@@ -202,7 +207,8 @@ impl Shard {
             overflowed: Vec::new(),
             now_ms: 0,
             unix_began_ms: 0,
-            draining: false,
+            going: None,
+            going_since_ms: 0,
             scratch: Vec::new(),
             counters: Counters::default(),
         }
@@ -284,6 +290,11 @@ impl Shard {
         if self.is_premature(key, &command) {
             return self.fail(key, command.id(), ErrorCode::AuthenticationRequired);
         }
+        if matches!(command, Command::Message { .. } | Command::Publish { .. })
+            && let Some(wait_ms) = self.refuses_publishes(key)
+        {
+            return self.put_off(key, command.id(), ErrorCode::Draining, wait_ms);
+        }
         match command {
             Command::Subscribe { id, .. } | Command::Unsubscribe { id, .. } if self.is_bound(key) => {
                 let text = "this connection is in its one room and in no other";
@@ -358,10 +369,19 @@ impl Shard {
         }
         self.scratch.clear();
         self.lanes.encode(session.opening.lane, event, &mut self.scratch);
+        let place = outbox::place(event);
+        // Entries of a session are counted, and this is none.
+        if self.scratch.is_empty()
+            && place.is_some()
+            && !session.is_resumable()
+            && let Some(lane) = self.lanes.get(session.opening.lane)
+        {
+            lane.place(&mut self.scratch);
+        }
         if self.scratch.is_empty() {
             return;
         }
-        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(outbox::place(event));
+        let chunk = Chunk::whole(Rc::from(self.scratch.as_slice())).tagged(place);
         if !fanout::put(session, chunk, self.settings.limits.outbox_bytes_max, &mut self.counters) {
             self.overflowed.push(key.0);
         }

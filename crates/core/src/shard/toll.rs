@@ -76,11 +76,21 @@ impl Shard {
     }
 
     fn refuse(&mut self, key: SessionKey, id: Option<&RequestId>, too_much: TooMuch) {
-        let code = ErrorCode::RateLimited;
-        self.counters.error(code);
-        let retry_after_ms = Some(too_much.retry_after_ms);
-        self.send(key, &Event::Error(ErrorEvent { id, code, text: code.text().into(), retry_after_ms }));
+        self.put_off(key, id, ErrorCode::RateLimited, too_much.retry_after_ms);
         self.close_if_relentless(key);
+    }
+
+    /// Tells that a request failed now, and after how long it may be tried again.
+    pub(super) fn put_off(
+        &mut self,
+        key: SessionKey,
+        id: Option<&RequestId>,
+        code: ErrorCode,
+        retry_after_ms: u32,
+    ) {
+        self.counters.error(code);
+        let retry_after_ms = Some(retry_after_ms);
+        self.send(key, &Event::Error(ErrorEvent { id, code, text: code.text().into(), retry_after_ms }));
     }
 
     /// Ends the session of who goes on and on, or of anyone where the operator wants that.

@@ -9,8 +9,8 @@
 use fanfare_protocol::{CloseCode, ConnectionId};
 
 use super::Shard;
-use crate::outbox::{Chunk, Lost};
-use crate::session::{Ending, Link, Phase, SessionKey};
+use crate::outbox::{Chunk, Lost, Outbox, Tag};
+use crate::session::{Ending, Link, Phase, SessionKey, SubscriptionState};
 use crate::timers::TimerKind;
 
 impl Shard {
@@ -82,6 +82,19 @@ impl Shard {
     /// Whether a connection carries the session.
     pub fn is_attached(&self, key: SessionKey) -> bool {
         self.sessions.get(key.0 as usize).is_some_and(|session| session.link != Link::Gone)
+    }
+
+    /// Whether the session waits to become a member of a channel.
+    pub fn is_joining(&self, key: SessionKey) -> bool {
+        let is_member = |state| matches!(state, SubscriptionState::Member(_));
+        self.sessions.get(key.0 as usize).is_some_and(|session| {
+            session.subscriptions.iter().any(|subscription| !is_member(subscription.state))
+        })
+    }
+
+    /// The places in channels that the entries of a session's outbox bring it to, in their order.
+    pub fn places(&self, key: SessionKey) -> impl Iterator<Item = &Tag> {
+        self.outbox(key).into_iter().flat_map(Outbox::tags)
     }
 
     /// Takes the next entry out of the outbox of a session on a bare lane; none while no connection carries it.

@@ -8,7 +8,7 @@ mod words;
 
 use std::ops::Range;
 
-pub(super) use amounts::{Bytes, Count, Millis};
+pub(super) use amounts::{Bytes, Count, Millis, OptionalMillis};
 pub(super) use credentials::{Algorithms, CookieName, KeySetAddress, SharedSecret, WordList, Words};
 pub(super) use networks::{Networks, Origins};
 pub(super) use rules::{Cost, Mark, Who};

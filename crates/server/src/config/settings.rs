@@ -76,7 +76,7 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Setting> {
     .flatten()
 }
 
-const HOUR_MS: u64 = 3_600_000;
+pub(super) const HOUR_MS: u64 = 3_600_000;
 /// The longest that `auth.token_lifetime_max` may be.
 pub(super) const TOKEN_LIFETIME_MAX_MS: u64 = 366 * 24 * HOUR_MS;
 const MIB: usize = 1024 * 1024;

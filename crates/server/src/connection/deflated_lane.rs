@@ -99,7 +99,7 @@ impl LaneEncoder for DeflatedLane {
         encode_frame(out, OpCode::Pong, payload);
     }
 
-    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, reason: &str, _wait_ms: u32, out: &mut Vec<u8>) {
         encode_close(out, number, reason);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fanfare_core::outbox::Chunk;
+use fanfare_core::outbox::{Chunk, Tag};
 use fanfare_protocol::{CloseCode, ErrorCode, Position};
 use fanfare_wire::{OpCode, encode_close, encode_frame, sse};
 use tokio::sync::oneshot;
@@ -25,7 +25,23 @@ pub(crate) enum Carrier {
     /// One message on each line.
     Lines,
     /// A request that waits for its answer.
-    Poll(oneshot::Sender<Result<Polled, ErrorCode>>),
+    Poll(Polling),
+}
+
+/// A request that waits for its answer.
+pub(crate) struct Polling {
+    pub(crate) reply: oneshot::Sender<Result<Polled, ErrorCode>>,
+    /// Whether the client says how many entries it has had.
+    pub(crate) counts: bool,
+}
+
+impl Polling {
+    /// Another request or connection has the session now. Who does not count has missed nothing by it.
+    pub(crate) fn replaced(self) {
+        let answer = if self.counts { Err(ErrorCode::OutOfTurn) } else { Ok(Polled::default()) };
+        // Who asked may have gone.
+        let _ = self.reply.send(answer);
+    }
 }
 
 /// What a poll is answered with.
@@ -36,7 +52,59 @@ pub(crate) struct Polled {
     /// The members of a JSON array, with commas in between.
     pub(crate) messages: Vec<u8>,
     /// How the session ended, if it did.
-    pub(crate) closed: Option<(u16, String)>,
+    pub(crate) closed: Option<Closed>,
+}
+
+/// How a connection or session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    /// How long the client is to wait before it connects again, where it should.
+    pub(crate) wait_ms: u32,
+}
+
+impl Closed {
+    fn of(code: CloseCode) -> Self {
+        Self { code: code.number(), reason: code.text().to_owned(), wait_ms: 0 }
+    }
+
+    /// The entry, if it is that.
+    fn read(kind: u8, message: &[u8]) -> Option<Self> {
+        if kind != BareLane::CLOSE {
+            return None;
+        }
+        let (code, rest) = message.split_first_chunk::<2>()?;
+        let (wait_ms, reason) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            code: u16::from_be_bytes(*code),
+            reason: String::from_utf8_lossy(reason).into_owned(),
+            wait_ms: u32::from_be_bytes(*wait_ms),
+        })
+    }
+
+    /// As an object, in the words of the native protocol's `disconnect`.
+    pub(crate) fn to_json(&self) -> String {
+        let reconnect = CloseCode::from_number(self.code).is_some_and(CloseCode::reconnect);
+        let mut told =
+            serde_json::json!({ "code": self.code, "reason": self.reason, "reconnect": reconnect });
+        if self.wait_ms > 0 {
+            told["retryAfter"] = (f64::from(self.wait_ms) / 1000.0).into();
+        }
+        told.to_string()
+    }
+
+    /// As the last event of a stream. An EventSource comes back by itself: it is told when.
+    fn to_event(&self, id: Option<&str>, out: &mut Vec<u8>) {
+        if self.wait_ms > 0 {
+            sse::encode_retry(out, self.wait_ms);
+        }
+        sse::encode_event(out, Some("close"), id, self.to_json().as_bytes());
+    }
+
+    fn to_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{{\"closed\":{}}}\n", self.to_json()).as_bytes());
+    }
 }
 
 /// How the client says how far it has come. Without `Debug`: the prefix is what opens the session.
@@ -44,8 +112,9 @@ pub(crate) enum Place {
     /// It counts entries; before the number stands what it needs to find its session again, if its address does not
     /// say so.
     Counted { prefix: String },
-    /// It has no session, but a place in each of its channels.
-    Positions(Box<[Listened]>),
+    /// It has no session, but a place in each of its channels. `settled` is whether it has become a member of all that it
+    /// may hear, so that its first event has the places of all.
+    Positions { places: Box<[Listened]>, settled: bool },
 }
 
 /// What such a connection has beside its stream.
@@ -71,32 +140,32 @@ impl Framed {
 
     /// Appends an entry, the `number`th of its session, as the carrier has it.
     pub(crate) fn frame(&mut self, entry: &Chunk, number: u64, out: &mut Vec<u8>) {
-        if let (Place::Positions(places), Some(tag)) = (&mut self.place, entry.tag())
-            && let Some((_, place)) = places.iter_mut().find(|(channel, _)| *channel == tag.channel)
-        {
-            *place = Some(tag.position);
+        if let Some(tag) = entry.tag() {
+            self.place.reach(tag);
         }
         let Some((kind, message)) = entry.as_slice().split_first() else { return };
         match self.carrier {
             Carrier::Frames => frame(*kind, message, out),
             Carrier::Events => {
                 let id = self.place.id(number);
-                match closed(*kind, message) {
-                    Some(closed) => sse::encode_event(out, Some("close"), Some(&id), closed.as_bytes()),
+                match Closed::read(*kind, message) {
+                    None if *kind == BareLane::PLACE => sse::encode_id(out, &id),
+                    Some(closed) => closed.to_event(Some(&id), out),
                     None => sse::encode_event(out, None, Some(&id), &self.quoted(*kind, message)),
                 }
             }
-            Carrier::Lines => {
-                match closed(*kind, message) {
-                    Some(closed) => out.extend_from_slice(format!("{{\"closed\":{closed}}}").as_bytes()),
+            Carrier::Lines if *kind == BareLane::PLACE => {}
+            Carrier::Lines => match Closed::read(*kind, message) {
+                Some(closed) => closed.to_line(out),
+                None => {
                     // Line ends stand only between the parts of a JSON text, where blanks do as well.
-                    None => out.extend(self.quoted(*kind, message).iter().map(|byte| match byte {
+                    out.extend(self.quoted(*kind, message).iter().map(|byte| match byte {
                         b'\n' | b'\r' => b' ',
                         byte => *byte,
-                    })),
+                    }));
+                    out.push(b'\n');
                 }
-                out.push(b'\n');
-            }
+            },
             Carrier::Poll(_) | Carrier::Nothing => {}
         }
     }
@@ -106,7 +175,7 @@ impl Framed {
         polled.seen = number;
         let Some((kind, message)) = entry.as_slice().split_first() else { return };
         if *kind == BareLane::CLOSE {
-            polled.closed = end(message);
+            polled.closed = Closed::read(*kind, message);
             return;
         }
         if !polled.messages.is_empty() {
@@ -138,20 +207,11 @@ impl Framed {
 
     /// The last words to a connection that another one has taken the session from.
     pub(crate) fn replaced(&self, out: &mut Vec<u8>) {
-        let mut close = vec![BareLane::CLOSE];
-        let code = CloseCode::Replaced;
-        close.extend_from_slice(&code.number().to_be_bytes());
-        close.extend_from_slice(code.text().as_bytes());
+        let closed = Closed::of(CloseCode::Replaced);
         match self.carrier {
-            Carrier::Frames => encode_close(out, code.number(), code.text()),
-            Carrier::Events => {
-                let closed = closed(BareLane::CLOSE, &close[1..]).unwrap_or_default();
-                sse::encode_event(out, Some("close"), None, closed.as_bytes());
-            }
-            Carrier::Lines => {
-                let closed = closed(BareLane::CLOSE, &close[1..]).unwrap_or_default();
-                out.extend_from_slice(format!("{{\"closed\":{closed}}}\n").as_bytes());
-            }
+            Carrier::Frames => encode_close(out, closed.code, &closed.reason),
+            Carrier::Events => closed.to_event(None, out),
+            Carrier::Lines => closed.to_line(out),
             Carrier::Poll(_) | Carrier::Nothing => {}
         }
     }
@@ -161,7 +221,33 @@ impl Place {
     fn id(&self, number: u64) -> String {
         match self {
             Self::Counted { prefix } => format!("{prefix}{number}"),
-            Self::Positions(places) => positions_to_text(places.iter().map(|(_, place)| *place)),
+            Self::Positions { places, .. } => positions_to_text(places.iter().map(|(_, place)| *place)),
+        }
+    }
+
+    /// Goes on to a place in one of the channels.
+    fn reach(&mut self, tag: &Tag) {
+        if let Self::Positions { places, .. } = self
+            && let Some((_, place)) = places.iter_mut().find(|(channel, _)| *channel == tag.channel)
+        {
+            *place = Some(tag.position);
+        }
+    }
+
+    /// Whether events wait until it is known where in each channel the client begins.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self, Self::Positions { settled: false, .. })
+    }
+
+    /// Begins where the first of these is in each channel of which no place is known.
+    pub(crate) fn settle<'a>(&mut self, begins: impl Iterator<Item = &'a Tag>) {
+        let Self::Positions { places, settled } = self else { return };
+        *settled = true;
+        for tag in begins {
+            let known = places.iter_mut().find(|(channel, _)| *channel == tag.channel);
+            if let Some((_, place @ None)) = known {
+                *place = Some(tag.position);
+            }
         }
     }
 }
@@ -198,25 +284,11 @@ fn frame(kind: u8, message: &[u8], out: &mut Vec<u8>) {
         BareLane::TEXT => encode_frame(out, OpCode::Text, message),
         BareLane::BINARY => encode_frame(out, OpCode::Binary, message),
         _ => {
-            if let Some((number, reason)) = end(message) {
-                encode_close(out, number, &reason);
+            if let Some(closed) = Closed::read(kind, message) {
+                encode_close(out, closed.code, &closed.reason);
             }
         }
     }
-}
-
-/// The end of a session as JSON, if the entry is that.
-fn closed(kind: u8, message: &[u8]) -> Option<String> {
-    if kind != BareLane::CLOSE {
-        return None;
-    }
-    let (code, reason) = end(message)?;
-    Some(serde_json::json!({ "code": code, "reason": reason }).to_string())
-}
-
-fn end(message: &[u8]) -> Option<(u16, String)> {
-    let (number, reason) = message.split_first_chunk::<2>()?;
-    Some((u16::from_be_bytes(*number), String::from_utf8_lossy(reason).into_owned()))
 }
 
 #[cfg(test)]
@@ -235,18 +307,18 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const ENTRIES: [&[u8]; 3] = [b"T{\"a\":\n1}", b"B\x00\x01", b"X\x0f\xa1bye"];
+    const ENTRIES: [&[u8]; 3] = [b"T{\"a\":\n1}", b"B\x00\x01", b"X\x0f\xa1\0\0\0\0bye"];
 
     #[test]
     fn every_kind_of_entry_has_its_form_in_every_transport() {
         assert_eq!(
             framed(Carrier::Events, false, &ENTRIES),
             "id: s/1\ndata: {\"a\":\ndata: 1}\n\nid: s/2\ndata: {\"binary\":\"AAE=\"}\n\n\
-             event: close\nid: s/3\ndata: {\"code\":4001,\"reason\":\"bye\"}\n\n"
+             event: close\nid: s/3\ndata: {\"code\":4001,\"reason\":\"bye\",\"reconnect\":false}\n\n"
         );
         assert_eq!(
             framed(Carrier::Lines, false, &ENTRIES),
-            "{\"a\": 1}\n{\"binary\":\"AAE=\"}\n{\"closed\":{\"code\":4001,\"reason\":\"bye\"}}\n"
+            "{\"a\": 1}\n{\"binary\":\"AAE=\"}\n{\"closed\":{\"code\":4001,\"reason\":\"bye\",\"reconnect\":false}}\n"
         );
         assert_eq!(framed(Carrier::Lines, true, &[b"Tno\njson"]), "\"no\\njson\"\n");
         let polling = Framed::new(Carrier::Nothing, Place::Counted { prefix: String::new() }, false);
@@ -255,7 +327,39 @@ mod tests {
             polling.poll(&Chunk::whole((*entry).into()), index as u64 + 1, &mut polled);
         }
         assert_eq!(polled.messages, b"{\"a\":\n1},{\"binary\":\"AAE=\"}");
-        assert_eq!((polled.seen, polled.closed), (3, Some((4001, "bye".to_owned()))));
+        let closed = Closed { code: 4001, reason: "bye".to_owned(), wait_ms: 0 };
+        assert_eq!((polled.seen, polled.closed), (3, Some(closed)));
+    }
+
+    /// A page that closed its EventSource at every `close` had no way back; one that knew the code had none to know when.
+    #[test]
+    fn who_is_to_come_back_is_told_so_and_when() {
+        let restart: &[u8] = b"X\x03\xf4\0\0\x09\xc4bye";
+        let told = r#"{"code":1012,"reason":"bye","reconnect":true,"retryAfter":2.5}"#;
+        let events = framed(Carrier::Events, false, &[restart]);
+        assert_eq!(events, format!("retry: 2500\n\nevent: close\nid: s/1\ndata: {told}\n\n"));
+        assert_eq!(framed(Carrier::Lines, false, &[restart]), format!("{{\"closed\":{told}}}\n"));
+    }
+
+    /// What was published between the greeting of a dialect and the first message was lost over a reconnect.
+    #[test]
+    fn a_listener_is_told_its_place_before_any_message() {
+        let channel = fanfare_protocol::ChannelName::new("a").unwrap();
+        let tag = |offset| Tag {
+            channel: channel.clone(),
+            position: Position { epoch: Epoch(255), offset },
+            key: None,
+            policy: fanfare_core::namespace::OutboxPolicy::Disconnect,
+        };
+        let mut place = Place::Positions { places: [(channel.clone(), None)].into(), settled: false };
+        assert!(place.is_unsettled());
+        place.settle([tag(5), tag(6)].iter());
+        assert!(!place.is_unsettled());
+        let mut framed = Framed::new(Carrier::Events, place, false);
+        let mut out = Vec::new();
+        framed.frame(&Chunk::whole(b"T{}"[..].into()), 1, &mut out);
+        framed.frame(&Chunk::whole(b"P"[..].into()).tagged(Some(tag(6).into())), 2, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "id: ff.5\ndata: {}\n\nid: ff.6\n\n");
     }
 
     #[test]

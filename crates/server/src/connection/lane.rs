@@ -51,7 +51,7 @@ impl LaneEncoder for WebSocketLane {
         encode_frame(out, OpCode::Pong, payload);
     }
 
-    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, reason: &str, _wait_ms: u32, out: &mut Vec<u8>) {
         encode_close(out, number, reason);
     }
 }
@@ -66,8 +66,10 @@ impl BareLane {
     pub(crate) const TEXT: u8 = b'T';
     /// Stands before a binary message.
     pub(crate) const BINARY: u8 = b'B';
-    /// Stands before the number and reason of a connection's end.
+    /// Stands before the number of a connection's end, how long the client is to wait, and the reason.
     pub(crate) const CLOSE: u8 = b'X';
+    /// Stands for a place in a channel without any message.
+    pub(crate) const PLACE: u8 = b'P';
 
     pub(crate) fn new(dialect: Arc<dyn Dialect>) -> Self {
         Self { dialect }
@@ -93,13 +95,18 @@ impl LaneEncoder for BareLane {
         }
     }
 
+    fn place(&mut self, out: &mut Vec<u8>) {
+        out.push(Self::PLACE);
+    }
+
     fn ping(&mut self, _out: &mut Vec<u8>) {}
 
     fn pong(&mut self, _payload: &[u8], _out: &mut Vec<u8>) {}
 
-    fn close(&mut self, number: u16, reason: &str, out: &mut Vec<u8>) {
+    fn close(&mut self, number: u16, reason: &str, wait_ms: u32, out: &mut Vec<u8>) {
         out.push(Self::CLOSE);
         out.extend_from_slice(&number.to_be_bytes());
+        out.extend_from_slice(&wait_ms.to_be_bytes());
         out.extend_from_slice(reason.as_bytes());
     }
 }

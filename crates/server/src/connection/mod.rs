@@ -60,8 +60,9 @@ pub(crate) enum Ask {
     Find { seen: u64, reply: oneshot::Sender<bool> },
     /// A connection that carries it from now on, from the entry after the first `seen`. `head` is written first.
     Carry { seen: u64, carrier: Carrier, prefix: String, stream: Stream, early: Vec<u8>, head: Vec<u8> },
-    /// A request that carries what there is, as soon as there is something.
-    Poll { seen: u64, reply: oneshot::Sender<Result<Polled, ErrorCode>> },
+    /// A request that carries what there is, as soon as there is something, or `at_once`. Without `seen`, what the last
+    /// answer had is taken to have arrived.
+    Poll { seen: Option<u64>, at_once: bool, reply: oneshot::Sender<Result<Polled, ErrorCode>> },
     /// Messages of the client, with the number of their batch if it counts them; answered with whether they are new.
     Post {
         batch: Option<u64>,

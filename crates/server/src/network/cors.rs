@@ -1,7 +1,8 @@
-//! Requests of pages of other sites to the HTTP API (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! Requests of pages of other origins (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 //!
-//! The same origins are allowed as for WebSockets. The exact origin is named in the answer, never `*`. Credentials of the
-//! browser's own (cookies) are not allowed along: the API takes a key in a header.
+//! The same origins are allowed as for WebSockets. The exact origin is named in the answer, never `*`. Where clients
+//! connect, cookies may come along, as they do with a WebSocket, from pages whose origin is named: `*` in
+//! `network.origins` names none. The HTTP API takes a key in a header, and no cookies.
 
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -34,18 +36,38 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 
+/// Whether a page of another origin may send cookies along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// When its origin is named.
+    Allowed,
+    /// Never.
+    Withheld,
+}
+
 /// Makes a router answer pages of the allowed origins, and refuse what other pages ask of it. A refusal is answered by
 /// `refuse`, in the router's own form.
-pub(crate) fn layer<S>(router: Router<S>, network: Arc<Network>, refuse: fn(&Denied) -> Response) -> Router<S>
+pub(crate) fn layer<S>(
+    router: Router<S>,
+    network: Arc<Network>,
+    credentials: Credentials,
+    refuse: fn(&Denied) -> Response,
+) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    router.layer(from_fn_with_state((network, refuse), answer))
+    router.layer(from_fn_with_state(Rules { network, credentials, refuse }, answer))
 }
 
-type Rules = (Arc<Network>, fn(&Denied) -> Response);
+#[derive(Clone)]
+struct Rules {
+    network: Arc<Network>,
+    credentials: Credentials,
+    refuse: fn(&Denied) -> Response,
+}
 
-async fn answer(State((network, refuse)): State<Rules>, request: Request, next: Next) -> Response {
+async fn answer(State(rules): State<Rules>, request: Request, next: Next) -> Response {
+    let Rules { network, credentials, refuse } = rules;
     let method = request.method().clone();
     let preflight =
         method == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -63,6 +85,9 @@ async fn answer(State((network, refuse)): State<Rules>, request: Request, next: 
     // Whoever keeps the answer must not show it to a page of another origin.
     headers.append(VARY, ORIGIN);
     if let Ok(Standing::Cross(origin)) = standing {
+        if credentials == Credentials::Allowed && network.names_origin(&origin) {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
         expose(headers, origin);
     }
     response

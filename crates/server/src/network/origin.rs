@@ -103,6 +103,13 @@ impl Origins {
 }
 
 impl Origins {
+    /// Whether an origin is allowed by more than `*`.
+    pub(super) fn single_out(&self, origin: &HeaderValue) -> bool {
+        let origin = origin.to_str().ok().and_then(|text| text.parse::<Origin>().ok());
+        let named = |origin| self.0.iter().any(|pattern| !pattern.is_any() && pattern.matches(&origin));
+        origin.is_some_and(named)
+    }
+
     /// Whether the page's origin is one of those that are named.
     pub(super) fn name(&self, headers: &HeaderMap) -> bool {
         let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok()?.parse::<Origin>().ok());

@@ -26,6 +26,8 @@ pub struct AddressRate {
 pub(super) struct Rates<C: Clock = DefaultClock> {
     /// None without a bound.
     limiter: Option<RateLimiter<AddressKey, Bounded, C, NoOpMiddleware<C::Instant>>>,
+    /// 0 without a bound.
+    per_second: u32,
     clock: C,
 }
 
@@ -53,6 +55,7 @@ impl Rates {
 
 impl<C: Clock + Clone> Rates<C> {
     fn with_clock(rate: AddressRate, addresses_max: usize, clock: C) -> Self {
+        let per_second = if rate.burst == 0 { 0 } else { rate.per_second };
         let bounds = NonZeroU32::new(rate.per_second).zip(NonZeroU32::new(rate.burst));
         let limiter = bounds.map(|(per_second, burst)| {
             let quota = Quota::per_second(per_second).allow_burst(burst);
@@ -63,7 +66,12 @@ impl<C: Clock + Clone> Rates<C> {
             };
             RateLimiter::new(quota, state, clock.clone())
         });
-        Self { limiter, clock }
+        Self { limiter, per_second, clock }
+    }
+
+    /// How often one address may come in a second; 0 is without bound.
+    pub(super) fn per_second(&self) -> u32 {
+        self.per_second
     }
 
     /// Counts one coming.

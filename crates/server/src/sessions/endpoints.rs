@@ -17,6 +17,7 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::oneshot;
 
 use super::handover::Handover;
+use super::reconnection::{self, RETRY_MS};
 use super::request::{Listened, Query, Resumption};
 use crate::config::AuthMode;
 use crate::connection::framed::{Carrier, Framed, Place, Polled};
@@ -25,13 +26,11 @@ use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
 use crate::handshake::{Admitted, Door, Named, Refusal, refused};
-use crate::network::cors;
+use crate::network::Denied;
+use crate::network::cors::{self, Credentials};
 
 /// Some proxies and browsers show nothing of a response before this much of it has come.
 const PADDING_BYTES: usize = 2048;
-
-/// How long an EventSource waits before it comes back; its own choice would be some seconds.
-const RETRY_MS: u32 = 1000;
 
 /// The transports that are one response without an end.
 #[derive(Clone, Copy)]
@@ -97,7 +96,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> 
         .route("/session", post(begin).delete(end))
         .route("/sse", get(streaming(Streaming::Events)))
         .route("/stream", get(streaming(Streaming::Lines)))
-        .route("/poll", get(poll))
+        .route("/poll", get(poll).post(send))
         .route("/send", post(send))
         .method_not_allowed_fallback(async || {
             let mut response = refused(&ErrorCode::MethodNotAllowed.into());
@@ -106,9 +105,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> 
             response
         })
         .with_state(door);
-    cors::layer(router, network, |denied| {
-        refused(&Refusal { code: denied.code(), text: denied.text().to_owned() })
-    })
+    let refuse = |denied: &Denied| refused(&Refusal { code: denied.code(), text: denied.text().to_owned() });
+    cors::layer(router, network, Credentials::Allowed, refuse)
 }
 
 /// Begins a session that nothing carries yet.
@@ -174,12 +172,12 @@ impl Begun {
         let opaque = door.dialects.of(lane).is_some_and(|named| named.dialect.habits().opaque);
         let (opening, seat) = admitted.opening(lane, address, channels.is_none());
         let wanted = channels.clone().unwrap_or_default().into_iter();
+        // What is missed comes in place of history, which follows where it cannot.
         let wanted = wanted.map(|(channel, recover)| {
-            let history = if recover.is_none() { history } else { 0 };
             (channel, SubscribeOptions { recover, history, ..SubscribeOptions::default() })
         });
         let place = match channels {
-            Some(channels) => Place::Positions(channels.into()),
+            Some(channels) => Place::Positions { places: channels.into(), settled: false },
             None => Place::Counted { prefix: String::new() },
         };
         let mut framed = Framed::new(carrier, place, opaque);
@@ -195,12 +193,23 @@ impl Begun {
 async fn stream(door: Door, request: Request, streaming: Streaming) -> Response {
     let (head, _) = request.into_parts();
     let address = door.network.client(&head);
-    if let Err(response) = door.count(&head, address) {
-        return *response;
+    let refuse = |refusal: &Refusal, wait| match streaming {
+        Streaming::Events if reconnection::passes(refusal.code) => {
+            door.note_refusal(refusal.code, &head, address);
+            let retry_ms = match refusal.code {
+                ErrorCode::Draining => door.network.drain.wait_ms().unwrap_or(RETRY_MS),
+                _ => reconnection::retry_ms(wait),
+            };
+            reconnection::later(refusal.code, retry_ms)
+        }
+        Streaming::Events | Streaming::Lines => door.refuse_for(refusal, &head, address, wait),
+    };
+    if let Err((wait, denied)) = door.network.handshake(address, &head.headers) {
+        return refuse(&denied.into(), Some(wait));
     }
     match begin_stream(&door, &head, address, streaming).await {
         Ok(response) => response,
-        Err(refusal) => door.refuse(&refusal, &head, address),
+        Err(refusal) => refuse(&refusal, None),
     }
 }
 
@@ -274,15 +283,23 @@ fn named(door: &Door, head: &request::Parts) -> Result<Resumption, Refusal> {
     query.resumption(&head.headers, &door.passes)?.ok_or_else(missing)
 }
 
-/// Waits until there is something for the session, for as long as between two heartbeats.
+/// What there is for the session. A client that says how many entries it has had waits for something unless it says
+/// otherwise, for as long as between two heartbeats; any other is answered at once unless it says otherwise, with an
+/// array.
 async fn poll(State(door): State<Door>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    let polled = async {
+    let answered = async {
         let Resumption { id, seen, .. } = named(&door, &head)?;
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let counts = query.counts(&head.headers);
+        let most = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
+        let wait = query.wait(most)?.unwrap_or(if counts { most } else { Duration::ZERO });
         let (reply, polled) = oneshot::channel();
-        door.inboxes.ask(SessionRequest { id, ask: Ask::Poll { seen, reply } });
-        let wait = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
-        match tokio::time::timeout(wait, polled).await {
+        let ask = Ask::Poll { seen: counts.then_some(seen), at_once: wait.is_zero(), reply };
+        door.inboxes.ask(SessionRequest { id, ask });
+        // Who is answered at once has that long to get the answer from the worker.
+        let wait = if wait.is_zero() { most } else { wait };
+        let polled = match tokio::time::timeout(wait, polled).await {
             Ok(Ok(Ok(polled))) => Ok(polled),
             Ok(Ok(Err(code))) => {
                 let text = "another request carries the session now".to_owned();
@@ -290,11 +307,23 @@ async fn poll(State(door): State<Door>, request: Request) -> Response {
             }
             Ok(Err(_)) => Err(ErrorCode::SessionLost.into()),
             Err(_) => Ok(Polled { seen, ..Polled::default() }),
-        }
+        };
+        polled.and_then(|polled| if counts { Ok(answer(polled)) } else { array(polled) })
     };
-    match polled.await {
-        Ok(polled) => json(StatusCode::OK, answer(polled).into()),
+    match answered.await {
+        Ok(body) => json(StatusCode::OK, body.into()),
         Err(refusal) => door.refuse(&refusal, &head, door.network.client(&head)),
+    }
+}
+
+/// The messages alone; behind the last of them there is no session.
+fn array(polled: Polled) -> Result<Vec<u8>, Refusal> {
+    match polled.closed {
+        Some(closed) if polled.messages.is_empty() => {
+            let text = format!("the session has ended: {} {}", closed.code, closed.reason);
+            Err(Refusal { code: ErrorCode::SessionLost, text })
+        }
+        _ => Ok([b"[", &polled.messages[..], b"]"].concat()),
     }
 }
 
@@ -302,9 +331,8 @@ fn answer(polled: Polled) -> Vec<u8> {
     let mut out = format!("{{\"seen\":{},\"messages\":[", polled.seen).into_bytes();
     out.extend_from_slice(&polled.messages);
     out.push(b']');
-    if let Some((code, reason)) = polled.closed {
-        let closed = serde_json::json!({ "code": code, "reason": reason });
-        out.extend_from_slice(format!(",\"closed\":{closed}").as_bytes());
+    if let Some(closed) = polled.closed {
+        out.extend_from_slice(format!(",\"closed\":{}", closed.to_json()).as_bytes());
     }
     out.push(b'}');
     out

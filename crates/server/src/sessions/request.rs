@@ -1,9 +1,12 @@
 //! What a request for a session says, in its query and its head.
 
+use std::time::Duration;
+
 use fanfare_protocol::{ChannelName, ErrorCode, Position};
 use http::HeaderMap;
 
 use super::Passes;
+use crate::config::wait_ms;
 use crate::connection::framed::positions_from_text;
 use crate::handshake::Refusal;
 
@@ -30,8 +33,11 @@ pub(crate) struct Query {
     session: Option<String>,
     seen: Option<String>,
     batch: Option<String>,
+    wait: Option<String>,
     channels: Vec<String>,
     history: Option<String>,
+    /// What stands in for the header where a client cannot set it: libraries that replace EventSource do so.
+    last_event_id: Option<String>,
 }
 
 impl Query {
@@ -51,7 +57,9 @@ impl Query {
                 "session" => &mut parsed.session,
                 "seen" => &mut parsed.seen,
                 "batch" => &mut parsed.batch,
+                "wait" => &mut parsed.wait,
                 "history" => &mut parsed.history,
+                "lastEventId" | "last_event_id" => &mut parsed.last_event_id,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -68,7 +76,7 @@ impl Query {
         headers: &HeaderMap,
         passes: &Passes,
     ) -> Result<Option<Resumption>, Refusal> {
-        let last = text(headers, LAST_EVENT_ID);
+        let last = self.last_event_id(headers);
         let named = self.session.as_deref().or_else(|| text(headers, SESSION));
         let (pass, seen, prefix) = match (named, last) {
             // An EventSource repeats its address as it was; what it has had since stands in its head.
@@ -85,6 +93,13 @@ impl Query {
         let seen = seen.map(|seen| seen.rsplit_once('/').map_or(seen, |(_, seen)| seen));
         let seen = number("seen", seen)?.unwrap_or(0);
         Ok(Some(Resumption { id, seen, prefix }))
+    }
+
+    /// The id of the last event that the client has had, by the header or by what stands in for it. Empty, it says that
+    /// there was none.
+    fn last_event_id<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let last = text(headers, LAST_EVENT_ID).or(self.last_event_id.as_deref());
+        last.filter(|last| !last.is_empty())
     }
 
     /// Whether the request itself says which session it is for, and not only what a browser repeats.
@@ -112,6 +127,23 @@ impl Query {
     /// `invalid_field`.
     pub(crate) fn seen(&self) -> Result<Option<u64>, Refusal> {
         number("seen", self.seen.as_deref())
+    }
+
+    /// Whether the client says how many entries it has had.
+    pub(crate) fn counts(&self, headers: &HeaderMap) -> bool {
+        self.seen.is_some() || self.last_event_id(headers).is_some()
+    }
+
+    /// For how long a poll waits when there is nothing, if it says so; no longer than `most`.
+    ///
+    /// # Errors
+    /// `invalid_field`.
+    pub(crate) fn wait(&self, most: Duration) -> Result<Option<Duration>, Refusal> {
+        let Some(text) = &self.wait else { return Ok(None) };
+        match wait_ms(text) {
+            Ok(wait_ms) => Ok(Some(Duration::from_millis(wait_ms).min(most))),
+            Err(text) => Err(Refusal { code: ErrorCode::InvalidField, text: format!("\"wait\": {text}") }),
+        }
     }
 
     /// How many messages of the past come first.
@@ -154,7 +186,7 @@ impl Query {
             }
             names.push(channel);
         }
-        let places = match text(headers, LAST_EVENT_ID).filter(|last| !last.is_empty()) {
+        let places = match self.last_event_id(headers) {
             None => vec![None; names.len()],
             Some(last) => {
                 positions_from_text(last).filter(|places| places.len() == names.len()).ok_or_else(|| {

@@ -237,7 +237,7 @@ impl Worker {
                 Some(Input::Delivery(delivery)) => self.shard.deliver(delivery, unix_ms),
                 Some(Input::Arrival(arrival)) => self.arrive(*arrival),
                 Some(Input::Session(request)) => self.ask_session(*request),
-                Some(Input::Drain) => self.shard.drain(),
+                Some(Input::Drain(departure)) => self.shard.drain(departure),
                 Some(Input::Stop) => self.stop = true,
                 None => {
                     self.inputs.shrink_to(1024);

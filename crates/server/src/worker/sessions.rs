@@ -7,7 +7,7 @@ use mio::Token;
 
 use super::Worker;
 use super::read::understand;
-use crate::connection::framed::{Carrier, Framed, Place, Polled};
+use crate::connection::framed::{Carrier, Framed, Place, Polled, Polling};
 use crate::connection::stream::Stream;
 use crate::connection::{Ask, Beginning, SessionRequest};
 
@@ -49,7 +49,9 @@ impl Worker {
         let told = serde_json::json!({ "session": session, "resume_ms": self.resume_ms });
         match framed.carrier {
             Carrier::Events => {
-                sse::encode_event(&mut framed.tail, Some("session"), None, told.to_string().as_bytes());
+                // Whoever is cut off behind it goes on with the session, and does not begin another one.
+                let id = format!("{session}/0");
+                sse::encode_event(&mut framed.tail, Some("session"), Some(&id), told.to_string().as_bytes());
             }
             _ => framed.tail.extend_from_slice(format!("{told}\n").as_bytes()),
         }
@@ -73,10 +75,15 @@ impl Worker {
                     self.change_stream(key, stream, early, head, prefix);
                 }
             }
-            Ask::Poll { seen, reply } => {
+            Ask::Poll { seen, at_once, reply } => {
+                let counts = seen.is_some();
+                let seen = seen.unwrap_or_else(|| self.shard.entries_taken(key));
                 if self.shard.retains(key, seen) {
-                    self.change_carrier(key, seen, Carrier::Poll(reply));
+                    self.change_carrier(key, seen, Carrier::Poll(Polling { reply, counts }));
                     self.flush(key);
+                    if at_once {
+                        self.answer_poll(key);
+                    }
                 }
             }
             // What comes behind our own farewell would be taken and not looked at.
@@ -124,9 +131,8 @@ impl Worker {
         if let Some(framed) = &mut connection.framed {
             let mut last_words = std::mem::take(&mut framed.tail);
             framed.replaced(&mut last_words);
-            if let Carrier::Poll(reply) = std::mem::replace(&mut framed.carrier, Carrier::Nothing) {
-                // Who asked may have gone.
-                let _ = reply.send(Err(ErrorCode::OutOfTurn));
+            if let Carrier::Poll(polling) = std::mem::replace(&mut framed.carrier, Carrier::Nothing) {
+                polling.replaced();
             }
             // A stream that takes nothing now is not waited for: its client has another one.
             let _ = connection.stream.write(&mut [std::io::IoSlice::new(&last_words)]);
@@ -188,7 +194,7 @@ impl Worker {
             let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { continue };
             let Some(framed) = &mut connection.framed else { continue };
             match &framed.carrier {
-                Carrier::Poll(reply) if reply.is_closed() => self.lose(key),
+                Carrier::Poll(polling) if polling.reply.is_closed() => self.lose(key),
                 _ => {
                     // Behind something that waits nothing more is needed, but a ping whose answer is awaited.
                     if framed.tail.is_empty() || matches!(framed.carrier, Carrier::Frames) {
@@ -227,7 +233,9 @@ impl Worker {
             match framed.carrier {
                 Carrier::Nothing => return Ok(()),
                 Carrier::Poll(_) => {
-                    self.answer_poll(key);
+                    if self.shard.outbox(key).is_some_and(|outbox| !outbox.is_empty()) {
+                        self.answer_poll(key);
+                    }
                     return Ok(());
                 }
                 _ => {}
@@ -238,8 +246,12 @@ impl Worker {
             if let Some(payload) = framed.pong.take() {
                 encode_frame(staged, OpCode::Pong, &payload);
             }
+            if framed.place.is_unsettled() && !self.shard.is_joining(key) {
+                framed.place.settle(self.shard.places(key));
+            }
             // While the stream takes nothing, entries wait in the outbox, where policies apply.
             while !self.shard.is_blocked(key)
+                && !framed.place.is_unsettled()
                 && staged.len() < STAGED_BYTES_MAX
                 && let Some(entry) = self.shard.take_entry(key)
             {
@@ -267,13 +279,16 @@ impl Worker {
         }
     }
 
+    /// Answers the request that waits, if one does, with all that there is.
     fn answer_poll(&mut self, key: SessionKey) {
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         let Some(framed) = &mut connection.framed else { return };
-        if self.shard.outbox(key).is_none_or(|outbox| outbox.is_empty()) {
+        if !matches!(framed.carrier, Carrier::Poll(_)) {
             return;
         }
-        let Carrier::Poll(reply) = std::mem::replace(&mut framed.carrier, Carrier::Nothing) else { return };
+        let carrier = std::mem::replace(&mut framed.carrier, Carrier::Nothing);
+        let Carrier::Poll(Polling { reply, counts }) = carrier else { return };
+        let before = self.shard.entries_taken(key);
         if reply.is_closed() {
             // What is not taken for nobody cannot be forgotten before somebody asks.
             return self.lose(key);
@@ -286,8 +301,10 @@ impl Worker {
         }
         self.shard.wrote(key, polled.messages.len(), false);
         self.counted.bytes_out += polled.messages.len() as u64;
-        // Who is not there any more asks for the same again.
-        let _ = reply.send(Ok(polled));
+        // Who counts and is not there any more asks for the same again; for who does not it is put back.
+        if reply.send(Ok(polled)).is_err() && !counts {
+            let _ = self.shard.attach(key, before, false);
+        }
         self.shard.detach(key);
     }
 

@@ -25,6 +25,25 @@ async fn a_published_message_reaches_subscribers_byte_for_byte() {
     assert_eq!((&message["tags"]["lang"], &message["key"]), (&json!("en"), &json!("k")));
 }
 
+/// A node that was told to end acknowledged what was published into a history that ended with it.
+#[tokio::test]
+async fn what_would_be_lost_with_the_node_is_refused() {
+    let server = start().await;
+    server.done("publish", json!({"channel": "room", "data": 1})).await;
+    server.node.drain().await;
+    for (operation, body) in [
+        ("publish", json!({"channel": "room", "data": 2})),
+        ("broadcast", json!({"message": 2})),
+        ("send", json!({"user": "ann", "data": 2})),
+    ] {
+        let answer = server.post(operation, &body).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "draining".to_owned()), "{operation}");
+        assert_eq!(answer.header("retry-after"), "1", "{operation}");
+    }
+    // What was acknowledged before is still there to be read.
+    assert_eq!(server.done("history", json!({"channel": "room"})).await["messages"][0]["data"], 1);
+}
+
 #[tokio::test]
 async fn null_is_a_payload() {
     let server = start().await;

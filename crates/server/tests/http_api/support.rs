@@ -27,7 +27,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) ready: Arc<AtomicBool>,
     client: reqwest::Client,
-    _node: Node,
+    pub(crate) node: Node,
 }
 
 /// An answer of the API.
@@ -73,7 +73,7 @@ async fn serve(namespaces: Namespaces, origins: &[&str]) -> Server {
     let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(listen::serve(listener, router, Duration::from_secs(5), Some(node.network())));
-    Server { address, ready, client: reqwest::Client::new(), _node: node }
+    Server { address, ready, client: reqwest::Client::new(), node }
 }
 
 impl Server {

@@ -103,7 +103,7 @@ async fn what_cannot_be_is_refused() {
     let foreign = Session::begin(elsewhere.address, "").await.pass;
     let forged = format!("{}.{}", pass.split_once('.').unwrap().0, other.split_once('.').unwrap().1);
     for session in [&foreign, &forged, "", "x", "x.y", "ann"] {
-        for line in ["POST /send", "GET /poll", "DELETE /session", "GET /sse", "GET /stream"] {
+        for line in ["POST /send", "GET /poll", "POST /poll", "DELETE /session", "GET /sse", "GET /stream"] {
             let answer = request(node.address, &format!("{line}?session={session}"), "", b"").await;
             assert_eq!(answer.summary(), "HTTP 410 session_lost", "{line} {session}");
             assert_eq!(header(&answer, "content-type"), "application/json");
@@ -134,7 +134,10 @@ async fn what_cannot_be_is_refused() {
         ("PUT /session".to_owned(), "HTTP 405 method_not_allowed"),
         ("POST /sse".to_owned(), "HTTP 405 method_not_allowed"),
         ("DELETE /stream".to_owned(), "HTTP 405 method_not_allowed"),
-        ("POST /poll".to_owned(), "HTTP 405 method_not_allowed"),
+        ("POST /poll".to_owned(), "HTTP 400 missing_field"),
+        (named("GET /poll?wait=soon&"), "HTTP 400 invalid_field"),
+        (named("GET /poll?wait=-1&"), "HTTP 400 invalid_field"),
+        ("DELETE /poll".to_owned(), "HTTP 405 method_not_allowed"),
         ("GET /send".to_owned(), "HTTP 405 method_not_allowed"),
         ("OPTIONS /send".to_owned(), "HTTP 405 method_not_allowed"),
     ] {
@@ -144,6 +147,7 @@ async fn what_cannot_be_is_refused() {
             let allowed = match &*line {
                 "PUT /session" => "POST,DELETE",
                 line if line.ends_with("/send") => "POST",
+                line if line.ends_with("/poll") => "GET,HEAD,POST",
                 _ => "GET,HEAD",
             };
             assert_eq!(header(&answer, "allow").replace(' ', ""), allowed, "{line}");
@@ -239,6 +243,7 @@ async fn pages_of_allowed_origins_are_let_in_and_no_other() {
         let answer = preflight(node.address, path, APP).await;
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(header(&answer, "access-control-allow-origin"), APP);
+        assert_eq!(header(&answer, "access-control-allow-credentials"), "true");
         assert!(
             header(&answer, "access-control-allow-headers").contains("fanfare-session"),
             "{}",
@@ -267,10 +272,32 @@ async fn pages_of_allowed_origins_are_let_in_and_no_other() {
         let down = Down::open(node.address, form, "", &app).await.ok().unwrap();
         assert!(down.head.contains(&format!("access-control-allow-origin: {APP}\r\n")), "{}", down.head);
         assert!(down.head.contains("vary: origin\r\n"), "{}", down.head);
+        // A cookie that authenticates came with a WebSocket, and was kept from the same page's EventSource and fetch.
+        assert!(down.head.contains("access-control-allow-credentials: true\r\n"), "{}", down.head);
     }
     // A refusal is for the page to read as well.
     let answer = request(node.address, "GET /poll?session=x", &app, b"").await;
     assert_eq!((answer.status, header(&answer, "access-control-allow-origin")), (410, APP));
+    node.stop();
+}
+
+/// `*` names no page: any site could spend its visitors' cookies.
+#[tokio::test]
+async fn cookies_come_along_only_from_pages_that_are_named() {
+    let node = TestNode::start(builder().origins(["*", "https://*.example.com"])).await;
+    for (origin, wanted) in [("https://any.example", ""), ("https://app.example.com", "true")] {
+        let head = format!("Origin: {origin}\r\n");
+        let answer = request(node.address, "GET /poll?session=x", &head, b"").await;
+        assert_eq!(header(&answer, "access-control-allow-origin"), origin);
+        assert_eq!(header(&answer, "access-control-allow-credentials"), wanted, "{origin}");
+        assert_eq!(
+            header(&preflight(node.address, "/send", origin).await, "access-control-allow-credentials"),
+            wanted
+        );
+    }
+    let page = format!("http://{}", node.address);
+    let answer = request(node.address, "GET /poll?session=x", &format!("Origin: {page}\r\n"), b"").await;
+    assert_eq!(header(&answer, "access-control-allow-credentials"), "");
     node.stop();
 }
 

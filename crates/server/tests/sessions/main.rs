@@ -4,6 +4,8 @@
 //! - `endpoints`: what each request is answered with, and how each is refused
 //! - `transports`: the same conversation over each of them, and from one to another
 //! - `one_way`: channels that are listened to without a session
+//! - `polling`: one address for a hand-written client that asks again and again
+//! - `reconnection`: an EventSource always comes back, and misses nothing by it
 //! - `ends`: how a session ends, and how each transport is told
 //! - `waiting`: sessions without a connection: presence, seats, bounds
 //! - `bounds`: slow readers, batches, rates, limits
@@ -19,6 +21,8 @@ mod draining;
 mod endpoints;
 mod ends;
 mod one_way;
+mod polling;
+mod reconnection;
 #[path = "../socket/support/mod.rs"]
 #[allow(dead_code, reason = "the cases at the socket use the rest")]
 mod support;

@@ -99,6 +99,37 @@ async fn a_drain_sends_everyone_elsewhere_bit_by_bit_and_loses_nothing() {
     assert!(published > 0);
 }
 
+/// Ctrl-C with two tabs took 12.5 seconds, in which clients were sent to the very server that ended, and publishes were
+/// acknowledged into a history that ended with it.
+#[tokio::test]
+async fn a_server_that_stands_alone_tells_everyone_and_ends() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Process::start(&[], 1024).await;
+        let mut clients = Vec::new();
+        for _ in 0..10 {
+            let mut client = Client::connect(server.address, "/ws").await;
+            client.ask(&json!({"type": "subscribe", "channel": "room"}), "subscribed").await;
+            clients.push(client);
+        }
+        // It neither reads nor hangs up, and is not waited for.
+        let _silent = Raw::open(server.address, "/ws").await.unwrap();
+        let begun = Instant::now();
+        server.signal(signal);
+        for client in &mut clients {
+            let told = client.event().await;
+            assert_eq!((&told["type"], &told["code"]), (&json!("disconnect"), &json!(1012)), "{told}");
+            let after = told["retryAfter"].as_f64().unwrap();
+            assert!((1.0..1.1).contains(&after), "it comes back when this process has ended: {told}");
+            assert_eq!(client.close_code().await, 1012);
+        }
+        let said = server.logged("ending").await;
+        assert!(said.contains("told to come back") && !said.contains("drain"), "{said}");
+        assert_eq!(server.ended().await.code(), Some(0));
+        println!("ended {:?} after SIG{signal}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let mut server = Process::start(&[("FANFARE_DEADLINES_DRAIN", "10m")], 1024).await;

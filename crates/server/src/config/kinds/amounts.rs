@@ -24,6 +24,28 @@ pub(in crate::config) struct Millis<T> {
     number: PhantomData<fn() -> T>,
 }
 
+/// A duration that may be left out; empty text stands for none.
+pub(in crate::config) struct OptionalMillis(pub(in crate::config) Millis<u32>);
+
+impl Kind for OptionalMillis {
+    type Value = Option<u32>;
+
+    fn read(&self, given: &Given) -> Result<Option<u32>, Refusal> {
+        match given {
+            Given::Loose(text) | Given::Text(text) if text.trim().is_empty() => Ok(None),
+            given => self.0.read(given).map(Some),
+        }
+    }
+
+    fn show(&self, value: &Option<u32>) -> String {
+        value.as_ref().map_or_else(|| quoted(""), |ms| self.0.show(ms))
+    }
+
+    fn describe(&self) -> String {
+        format!("{}, or empty", self.0.describe())
+    }
+}
+
 impl<T> Count<T> {
     pub(in crate::config) const fn new(min: u64, max: u64) -> Self {
         Self { min, max, number: PhantomData }

@@ -1,7 +1,7 @@
 //! How long things may take.
 
 use super::{HOUR_MS, Setting};
-use crate::config::kinds::{Kind, Millis};
+use crate::config::kinds::{Kind, Millis, OptionalMillis};
 
 pub(super) const TABLE: &[Setting] = &[
     setting!(
@@ -67,7 +67,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting!(
         "deadlines.drain",
         deadlines.drain_ms,
-        Millis::<u32>::new(0, HOUR_MS),
-        "over which clients are told to come back elsewhere at shutdown"
+        OptionalMillis(Millis::<u32>::new(0, HOUR_MS)),
+        "over which clients are told to come back elsewhere at shutdown; empty for a node that stands alone"
     ),
 ];

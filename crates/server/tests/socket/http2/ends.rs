@@ -108,7 +108,7 @@ async fn a_stream_that_is_left_open_is_let_go() {
 
 #[tokio::test]
 async fn a_drain_sends_all_streams_and_then_the_connection_away() {
-    let deadlines = Deadlines { drain_ms: 200, ..patient() };
+    let deadlines = Deadlines { drain_ms: Some(200), ..patient() };
     let node = TestNode::start(builder().deadlines(deadlines)).await;
     let mut connection = Connection::open(node.address).await;
     let mut without = Connection::open(node.address).await;
