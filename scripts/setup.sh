@@ -55,6 +55,7 @@ case "${1:-test}" in
         cargo clippy --version >/dev/null
         debian chromium chromium
         debian openssl openssl
+        debian promtool prometheus # of which the tests use the checker alone
         debian stunnel4 stunnel4
         debian /usr/sbin/nginx nginx
         debian /usr/sbin/haproxy haproxy

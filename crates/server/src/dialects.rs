@@ -87,6 +87,11 @@ impl Dialects {
         self.named[spoken.0].dialect.habits()
     }
 
+    /// The names of all dialects.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.named.iter().map(|dialect| dialect.name)
+    }
+
     /// The name of a dialect.
     pub(crate) fn name(&self, spoken: Spoken) -> &'static str {
         self.named[spoken.0].name

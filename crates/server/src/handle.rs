@@ -21,6 +21,7 @@ use crate::config::DialectsConfig;
 use crate::dialects::Dialects;
 use crate::drain::Drain;
 use crate::inbox::AllInboxes;
+use crate::metrics::ApiCalls;
 use crate::node::Builder;
 use crate::revocations::Revocations;
 use crate::traffic::{SharedTraffic, Traffic};
@@ -37,6 +38,7 @@ pub struct Fanfare {
     drain: Arc<Drain>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) calls: Arc<ApiCalls>,
 }
 
 /// What a handle is made of.
@@ -85,7 +87,19 @@ impl Fanfare {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { broker, namespaces, inboxes, traffic, .. } = parts;
         let Parts { dialects, admission, drain, revocations, outcomes, .. } = parts;
-        Self { broker, namespaces, inboxes, traffic, dialects, admission, drain, revocations, outcomes }
+        let calls = Arc::default();
+        Self {
+            broker,
+            namespaces,
+            inboxes,
+            traffic,
+            dialects,
+            admission,
+            drain,
+            revocations,
+            outcomes,
+            calls,
+        }
     }
 
     /// Settings and handlers for a node of one's own, embedded in an application.

@@ -23,7 +23,7 @@ mod snapshot;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -32,6 +32,7 @@ use axum::routing::MethodRouter;
 use fanfare_protocol::dialect::excerpt;
 
 use crate::handle::Fanfare;
+use crate::metrics::ApiCalls;
 use crate::network::Network;
 use crate::network::cors::{self, Credentials};
 use crate::secrets::KeyRing;
@@ -110,32 +111,48 @@ fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {
 }
 
 async fn post(State(state): State<Arc<ApiState>>, route: &'static Route, request: Request) -> Response {
+    let (calls, began) = (state.fanfare.calls.clone(), Instant::now());
+    let result = posted(state, route, request).await;
+    answer(route, &calls, began, result)
+}
+
+async fn posted(
+    state: Arc<ApiState>,
+    route: &'static Route,
+    request: Request,
+) -> Result<operation::Answer, ApiError> {
     let (head, body) = request.into_parts();
     if let Err(error) = access::check(&state.keys, &head.headers) {
         body::discard(&head.headers, body).await;
-        return log(route, Err(error));
+        return Err(error);
     }
     let bytes_max = state.body_bytes_max(route);
-    let result = match body::read(&head.headers, body, bytes_max, state.body_deadline).await {
-        Ok(bytes) => (route.call)(state, bytes).await,
-        Err(error) => Err(error),
-    };
-    log(route, result)
+    let bytes = body::read(&head.headers, body, bytes_max, state.body_deadline).await?;
+    (route.call)(state, bytes).await
 }
 
 async fn get(State(state): State<Arc<ApiState>>, route: &'static Route, request: Request) -> Response {
-    if let Err(error) = access::check(&state.keys, request.headers()) {
-        return log(route, Err(error));
-    }
-    let result = match query::to_json(request.uri().query().unwrap_or_default(), route.query) {
+    let (calls, began) = (state.fanfare.calls.clone(), Instant::now());
+    let (head, _) = request.into_parts();
+    let asked = access::check(&state.keys, &head.headers)
+        .and_then(|()| query::to_json(head.uri.query().unwrap_or_default(), route.query));
+    let result = match asked {
         Ok(bytes) => (route.call)(state, bytes).await,
         Err(error) => Err(error),
     };
-    log(route, result)
+    answer(route, &calls, began, result)
 }
 
-fn log(route: &Route, result: Result<operation::Answer, ApiError>) -> Response {
+/// Counts and logs a call, and makes its answer.
+fn answer(
+    route: &'static Route,
+    calls: &ApiCalls,
+    began: Instant,
+    result: Result<operation::Answer, ApiError>,
+) -> Response {
     let operation = route.name;
+    let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
+    calls.record(operation, outcome, began.elapsed());
     match result {
         Ok(answer) => {
             tracing::debug!(operation, "done");

@@ -53,6 +53,8 @@ pub struct NodeCounts {
     pub connections: usize,
     /// Channels with subscribers or history.
     pub channels: usize,
+    /// Channels with subscribers.
+    pub channels_subscribed: usize,
     /// Users online.
     pub users: usize,
     /// Bytes of history held.
@@ -85,7 +87,8 @@ impl Fanfare {
         let connections = self.inspect(|shard| shard.sessions().count()).await.into_iter().sum();
         match self.ask(Request::Counts).await? {
             Reply::Counts { channels, users, history_bytes } => {
-                Ok(NodeCounts { connections, channels, users, history_bytes })
+                let channels_subscribed = self.channels("", None, usize::MAX).await?.len();
+                Ok(NodeCounts { connections, channels, channels_subscribed, users, history_bytes })
             }
             _ => Err(ErrorCode::Internal),
         }
@@ -96,7 +99,9 @@ impl Fanfare {
     /// # Errors
     /// `unavailable`.
     pub async fn metrics(&self) -> Result<NodeMetrics, ErrorCode> {
-        let mut node = NodeMetrics::default();
+        let mut node = NodeMetrics { calls: self.calls.get(), ..NodeMetrics::default() };
+        // A dialect that nobody speaks now has a sample too.
+        node.connections = self.dialects.names().map(|name| (name, 0)).collect();
         for (shard, lanes) in self.inspect(measure).await {
             node.add(&shard);
             for (lane, connections) in lanes {
@@ -111,13 +116,14 @@ impl Fanfare {
         node.refused = self.admission.refusals();
         node.authentications = self.outcomes.by_word();
         node.inbox_waiting = self.inbox_waiting() as u64;
-        if let Reply::Counts { users, history_bytes, .. } = self.ask(Request::Counts).await? {
+        if let Reply::Counts { channels, users, history_bytes } = self.ask(Request::Counts).await? {
+            node.channels = channels as u64;
             node.users = users as u64;
             node.history_bytes = history_bytes as u64;
         }
         // A channel's members may be spread over the shards; only the broker knows how many there are.
         for channel in self.channels("", None, usize::MAX).await? {
-            node.channels += 1;
+            node.channels_subscribed += 1;
             node.room_sizes.record(u64::from(channel.connections));
         }
         Ok(node)

@@ -4,18 +4,23 @@
 //! encodes the sum. Labels are taken from closed sets only — dialects, error codes, close codes — never
 //! from anything a client chose: a flood of names must not become a flood of time series.
 
+mod calls;
 mod distribution;
 mod encode;
+mod format;
+mod process;
 
 use std::collections::BTreeMap;
 
 use fanfare_core::shard::DELAY_BUCKETS_MS;
 use fanfare_protocol::ErrorCode;
 
+pub(crate) use calls::ApiCalls;
+pub use calls::{CALL_BUCKETS_US, Calls};
 pub use distribution::{Distribution, OUTBOX_BYTES, ROOM_SIZES};
-
-/// The content type of [`NodeMetrics::encode`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use encode::Pages;
+pub use format::Format;
+pub use process::ProcessMetrics;
 
 /// The numbers of a node, or of one shard of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +53,10 @@ pub struct NodeMetrics {
     pub dropped: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
-    /// Channels with subscribers now.
+    /// Channels with subscribers or history now.
     pub channels: u64,
+    /// Channels with subscribers now.
+    pub channels_subscribed: u64,
     /// Users online now.
     pub users: u64,
     /// Bytes of history held now.
@@ -64,6 +71,8 @@ pub struct NodeMetrics {
     pub room_sizes: Distribution,
     /// Milliseconds from a publication's numbering to its fan-out.
     pub fanout_delay_ms: Distribution,
+    /// Calls of the HTTP API, by operation.
+    pub calls: BTreeMap<&'static str, Calls>,
 }
 
 impl Default for NodeMetrics {
@@ -84,6 +93,7 @@ impl Default for NodeMetrics {
             dropped: 0,
             subscriptions: 0,
             channels: 0,
+            channels_subscribed: 0,
             users: 0,
             history_bytes: 0,
             inbox_waiting: 0,
@@ -91,6 +101,7 @@ impl Default for NodeMetrics {
             outbox_depths: Distribution::new(OUTBOX_BYTES),
             room_sizes: Distribution::new(ROOM_SIZES),
             fanout_delay_ms: Distribution::new(&DELAY_BUCKETS_MS),
+            calls: BTreeMap::new(),
         }
     }
 }
@@ -113,6 +124,7 @@ impl NodeMetrics {
         self.dropped += other.dropped;
         self.subscriptions += other.subscriptions;
         self.channels += other.channels;
+        self.channels_subscribed += other.channels_subscribed;
         self.users += other.users;
         self.history_bytes += other.history_bytes;
         self.inbox_waiting += other.inbox_waiting;
@@ -120,6 +132,9 @@ impl NodeMetrics {
         self.outbox_depths.add(&other.outbox_depths);
         self.room_sizes.add(&other.room_sizes);
         self.fanout_delay_ms.add(&other.fanout_delay_ms);
+        for (operation, calls) in &other.calls {
+            self.calls.entry(operation).or_default().add(calls);
+        }
     }
 }
 

@@ -6,15 +6,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
 use fanfare_protocol::ErrorCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, VARY};
 use http::{HeaderMap, StatusCode};
 
 use super::error::ApiError;
 use super::snapshot::Snapshot;
 use super::{ApiState, access, openapi, reply};
-use crate::metrics;
+use crate::metrics::{Format, Pages, ProcessMetrics};
 
 /// The pages, as the document lists them: path, and a line for people.
 pub(super) const PAGES: [(&str, &str); 4] = [
@@ -60,20 +59,22 @@ async fn ready(State(state): State<Arc<ApiState>>) -> Response {
     }
 }
 
-async fn scrape(snapshot: &Snapshot, state: Arc<ApiState>, headers: HeaderMap) -> Response {
+async fn scrape(snapshot: &Snapshot<Pages>, state: Arc<ApiState>, headers: HeaderMap) -> Response {
     if state.metrics == MetricsPage::Keyed
         && let Err(error) = access::check(&state.keys, &headers)
     {
         return error.respond();
     }
     let make = async move {
-        let text = state.fanfare.metrics().await?.encode().map_err(|_| ErrorCode::Internal)?;
-        Ok(Bytes::from(text))
+        state.fanfare.metrics().await?.encode(ProcessMetrics::read()).map_err(|_| ErrorCode::Internal)
     };
+    let format = Format::accepted(&headers);
     match snapshot.get(make).await {
-        Ok(page) => {
-            let mut response = reply::json(StatusCode::OK, page);
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+        Ok(pages) => {
+            let mut response = reply::json(StatusCode::OK, pages.get(format));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            headers.insert(VARY, HeaderValue::from_static("accept"));
             response
         }
         Err(code) => ApiError::from(code).respond(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use fanfare_protocol::ErrorCode;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -11,15 +10,26 @@ use tokio::time::Instant;
 /// How long a page is shown before another one is made.
 const SHOWN: Duration = Duration::from_secs(1);
 
-type Made = Result<Bytes, ErrorCode>;
+type Made<P> = Result<P, ErrorCode>;
 
 /// The page as it was last made. Whoever finds it old makes it anew, and whoever comes meanwhile waits for that.
-#[derive(Clone, Default)]
-pub(super) struct Snapshot(Arc<Mutex<Option<(Instant, Made)>>>);
+pub(super) struct Snapshot<P>(Arc<Mutex<Option<(Instant, Made<P>)>>>);
 
-impl Snapshot {
+impl<P> Clone for Snapshot<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P> Default for Snapshot<P> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<P: Clone + Send + 'static> Snapshot<P> {
     /// The page, or why there is none.
-    pub(super) async fn get(&self, make: impl Future<Output = Made> + Send + 'static) -> Made {
+    pub(super) async fn get(&self, make: impl Future<Output = Made<P>> + Send + 'static) -> Made<P> {
         let mut last = self.0.clone().lock_owned().await;
         if let Some((at, made)) = &*last
             && at.elapsed() < SHOWN
@@ -57,7 +67,7 @@ mod tests {
                 let make = async move {
                     made.fetch_add(1, Ordering::Relaxed);
                     let _passed = gate.acquire().await;
-                    Ok(Bytes::from_static(b"page"))
+                    Ok("page")
                 };
                 snapshot.get(make).await
             }

@@ -79,21 +79,77 @@ async fn metrics_count_what_happened_and_name_nothing_a_client_chose() {
     let answer = server.finish(server.request(Method::GET, "/metrics")).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (401, "unauthorized".to_owned()));
     let answer = server.get("/metrics").await;
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
     for line in [
         "fanfare_connections{dialect=\"native\"} 2",
         "fanfare_connections_opened_total 2",
         "fanfare_handshakes_refused_total{code=\"unknown_dialect\"} 1",
         "fanfare_subscriptions 2",
         "fanfare_channels 1",
+        "fanfare_channels_subscribed 1",
+        "fanfare_connections{dialect=\"rooms\"} 0",
+        "fanfare_api_calls_total{operation=\"publish\",outcome=\"ok\"} 1",
+        "fanfare_api_call_duration_seconds_count{operation=\"publish\"} 1",
         "fanfare_users 2",
         "fanfare_errors_total{code=\"unknown_type\"} 1",
-        "fanfare_room_size_bucket{le=\"2.0\"} 1",
-        "fanfare_room_size_bucket{le=\"1.0\"} 0",
+        "fanfare_channels_by_subscribers{at_most=\"2\"} 1",
+        "fanfare_channels_by_subscribers{at_most=\"1\"} 0",
     ] {
         assert!(answer.text.lines().any(|found| found == line), "{line} is not in\n{}", answer.text);
     }
-    assert!(answer.text.ends_with("# EOF\n") && !answer.text.contains("canary"), "{}", answer.text);
+    assert!(!answer.text.contains("canary"), "{}", answer.text);
+    let open = server.request(Method::GET, "/metrics").bearer_auth(KEY);
+    let open = server.finish(open.header("accept", "application/openmetrics-text; version=1.0.0")).await;
+    assert!(open.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(open.text.ends_with("# EOF\n"));
+}
+
+/// The numbers that the API and the metrics both give had two meanings: a channel that only has history counted in one.
+#[tokio::test]
+async fn counts_and_metrics_agree() {
+    let server = start().await;
+    let _ann = server.member("ann", "agree:one").await;
+    let _bob = server.member("bob", "agree:one").await;
+    server.done("publish", json!({"channel": "agree:empty", "data": 1})).await;
+    let counts = server.done("counts", json!({})).await;
+    let page = server.get("/metrics").await.text;
+    let metric = |name: &str| -> u64 {
+        let of = |line: &str| {
+            let (found, value) = line.rsplit_once(' ')?;
+            (found.split('{').next() == Some(name)).then(|| value.parse::<u64>().unwrap())
+        };
+        page.lines().filter_map(of).sum()
+    };
+    for (count, name) in [
+        ("connections", "fanfare_connections"),
+        ("channels", "fanfare_channels"),
+        ("channels_subscribed", "fanfare_channels_subscribed"),
+        ("users", "fanfare_users"),
+        ("history_bytes", "fanfare_history_bytes"),
+    ] {
+        assert_eq!(counts[count], metric(name), "{count}");
+    }
+    assert_eq!((&counts["channels"], &counts["channels_subscribed"]), (&json!(2), &json!(1)));
+}
+
+/// promtool is what Prometheus' own users check a page with: it complains of names, types and missing help.
+#[tokio::test]
+async fn promtool_finds_nothing_to_complain_of() {
+    let server = start().await;
+    let _ann = server.member("ann", "lint:one").await;
+    server.done("publish", json!({"channel": "lint:one", "data": 1})).await;
+    let page = server.get("/metrics").await.text;
+    let mut promtool = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("promtool, of Debian's package prometheus: scripts/setup.sh test installs it");
+    std::io::Write::write_all(&mut promtool.stdin.take().unwrap(), page.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
 
 /// Every `$ref` in a document.

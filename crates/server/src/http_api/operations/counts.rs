@@ -23,6 +23,8 @@ pub(in crate::http_api) struct CountsReply {
     connections: usize,
     /// Channels with subscribers or history.
     channels: usize,
+    /// Channels with subscribers.
+    channels_subscribed: usize,
     /// Users online.
     users: usize,
     /// Bytes of history held.
@@ -47,6 +49,7 @@ impl Operation for Counts {
         Ok(CountsReply {
             connections: counts.connections,
             channels: counts.channels,
+            channels_subscribed: counts.channels_subscribed,
             users: counts.users,
             history_bytes: counts.history_bytes,
         })
