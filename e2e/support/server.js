@@ -85,6 +85,17 @@ export class Server {
     await this.#spawn();
   }
 
+  /** Asks it to end, as an operator does, and starts it anew on the same port. */
+  async restart(signal = "SIGTERM") {
+    await this.stop(signal);
+    await this.start();
+  }
+
+  /** Starts it again once it has ended. */
+  async start() {
+    await this.#spawn();
+  }
+
   /** Asks it to end; its exit code. */
   async stop(signal = "SIGTERM") {
     const { exitCode, signalCode } = this.#process;

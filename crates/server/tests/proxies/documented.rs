@@ -42,6 +42,34 @@ fn a_proxy_says_that_the_server_is_not_there() {
     }
 }
 
+/// While the server was started anew an EventSource met 502 or 503, and a browser's gives up for good at these.
+#[test]
+fn an_event_source_is_told_to_come_again_while_no_server_is_there() {
+    let server = serve(&[]);
+    let address = server.address();
+    for (kind, elsewhere) in [(Kind::Nginx, 502), (Kind::Haproxy, 503)] {
+        let proxy = Proxy::start(kind, address, |text| text.replace(&address.to_string(), "127.0.0.1:1"));
+        let ask = |path: &str, more: &str| {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n{more}Connection: close\r\n\r\n");
+            exchange(proxy.plain, head.as_bytes()).unwrap()
+        };
+        let answer = ask("/sse?channels=a", "");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let head = head.to_ascii_lowercase();
+        assert_eq!(status(&answer), 200, "{kind:?}: {answer}");
+        assert!(head.contains("content-type: text/event-stream"), "{kind:?}: {answer}");
+        assert!(body.contains("\nretry: 2000\n\n"), "{kind:?}: {answer}");
+        assert!(!head.contains("access-control-allow-origin"), "{kind:?}: {answer}");
+        // A browser shows a page of another origin nothing that it may not read, and gives up for that as well.
+        let head = ask("/sse?channels=a", "Origin: https://app.example\r\n").to_ascii_lowercase();
+        assert!(head.contains("access-control-allow-origin: https://app.example\r\n"), "{kind:?}: {head}");
+        assert!(head.contains("access-control-allow-credentials: true\r\n"), "{kind:?}: {head}");
+        for path in ["/stream?channels=a", "/poll", "/ws"] {
+            assert_eq!(status(&ask(path, "")), elsewhere, "{kind:?} {path}");
+        }
+    }
+}
+
 #[test]
 fn without_the_headers_of_the_upgrade_the_server_says_what_is_missing() {
     let server = serve(&[]);
