@@ -5,6 +5,7 @@
 //!
 //! - `rates`: how often one address may connect and shake hands
 //! - `visits`: how many connections of one address speak HTTP at a time
+//! - `holdings`: how much memory unfinished requests and unread answers may hold
 //! - `proxy_protocol`: the PROXY header that a proxy puts in front
 //! - `address`, `forwarded`: the client's address, out of what trusted proxies say
 //! - [`origin`]: which pages may connect; `cors`, the same for the HTTP API
@@ -15,6 +16,7 @@ pub mod cookies;
 pub(crate) mod cors;
 pub mod csrf;
 mod forwarded;
+pub(crate) mod holdings;
 pub mod origin;
 mod proxy_protocol;
 mod rates;
@@ -23,6 +25,7 @@ mod visits;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
@@ -39,6 +42,7 @@ use crate::admission::Admission;
 use crate::config::NetworkConfig;
 use crate::drain::Drain;
 use address::Proxies;
+use holdings::{Bounds, Held, Holdings};
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
 pub(crate) use visits::Visit;
@@ -64,6 +68,8 @@ pub struct Network {
     accepts: Rates,
     handshakes: Rates,
     visits: Arc<Visits>,
+    holdings: Arc<Holdings>,
+    pending: Bounds,
     admission: Arc<Admission>,
     /// Whether the node is going; listeners hear of it here.
     pub(crate) drain: Arc<Drain>,
@@ -108,6 +114,11 @@ impl Network {
             accepts: Rates::new(config.accepts, config.addresses_max),
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),
+            holdings: Arc::default(),
+            pending: Bounds {
+                connection_bytes_max: config.pending_bytes_per_connection_max,
+                address_bytes_max: config.pending_bytes_per_ip_max,
+            },
             admission,
             drain: Arc::default(),
             http2: config.http2,
@@ -128,6 +139,13 @@ impl Network {
             Some(visit) => Ok(Some(visit)),
             None => Err(self.turn_away(stream, peer, answer)),
         }
+    }
+
+    /// What a request may hold until it is answered and its answer is read. `connection` is what the requests of its
+    /// connection hold together, where there are several at a time.
+    pub(crate) fn hold(&self, address: Option<IpAddr>, connection: Option<Arc<AtomicUsize>>) -> Held {
+        let bounded = address.filter(|address| !self.is_exempt(*address) && !self.proxies.trusts(*address));
+        self.holdings.request(self.pending, bounded, connection)
     }
 
     /// Whether a connection may be served. One that comes too often is told so, at once and without being read.

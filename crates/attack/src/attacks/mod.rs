@@ -1,10 +1,12 @@
 //! What is done to the server.
 //!
 //! - `crowd`: many connections, each of which does little or nothing
+//! - `unread`: connections of HTTP/2 that read no answer
 //! - `flood`: few connections, each of which sends as much as it can
 
 mod crowd;
 mod flood;
+mod unread;
 
 use std::io;
 use std::net::SocketAddr;
@@ -81,6 +83,8 @@ attacks! {
     Upgrades = "upgrades",
     /// Handshakes with a forged token each
     ForgedTokens = "forged_tokens",
+    /// Each connection of HTTP/2 asks for the largest page on a hundred streams and reads nothing of it
+    UnreadAnswers = "unread_answers",
     /// Requests to publish without a key are pipelined
     Requests = "requests",
     /// A hundred channels are subscribed to and left again and again
@@ -126,6 +130,7 @@ impl Attack {
             | Self::LargeHeads
             | Self::NeverAuthenticate
             | Self::UnfinishedMessages => crowd::run(self, field).await,
+            Self::UnreadAnswers => unread::run(field).await,
             _ => flood::run(self, field).await,
         }
     }

@@ -18,6 +18,11 @@ pub struct NetworkConfig {
     pub proxy_protocol: bool,
     /// Whether HTTP/2 is spoken, and WebSockets within it.
     pub http2: bool,
+    /// Bytes that the unfinished requests and unread answers of one connection may hold. Beyond it: HTTP/2 streams are
+    /// refused, and bodies answered with 429 `too_many_requests_in_flight`.
+    pub pending_bytes_per_connection_max: usize,
+    /// The same for one address.
+    pub pending_bytes_per_ip_max: usize,
     /// How often one address may connect. Beyond it: HTTP 429, and the end.
     pub accepts: AddressRate,
     /// How often one address may shake hands, whether it succeeds or not. Beyond it: HTTP 429 `rate_limited`.
@@ -44,6 +49,8 @@ impl Default for NetworkConfig {
             client_address: ClientAddress::Peer,
             proxy_protocol: false,
             http2: true,
+            pending_bytes_per_connection_max: 256 * 1024,
+            pending_bytes_per_ip_max: 4 * 1024 * 1024,
             accepts: AddressRate { per_second: 100, burst: 500 },
             handshakes: AddressRate { per_second: 20, burst: 100 },
             addresses_max: 100_000,

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use fanfare_protocol::ErrorCode;
 use http::header::{CONTENT_TYPE, HeaderValue, VARY};
 use http::{HeaderMap, StatusCode};
@@ -82,7 +83,8 @@ async fn scrape(snapshot: &Snapshot<Pages>, state: Arc<ApiState>, headers: Heade
 }
 
 /// Written once: anyone may ask for it, as often as they like.
-static DOCUMENT: LazyLock<Option<String>> = LazyLock::new(|| openapi::document().to_json().ok());
+static DOCUMENT: LazyLock<Option<Bytes>> =
+    LazyLock::new(|| openapi::document().to_json().ok().map(Bytes::from));
 
 fn document() -> Response {
     match &*DOCUMENT {

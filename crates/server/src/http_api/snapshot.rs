@@ -12,8 +12,11 @@ const SHOWN: Duration = Duration::from_secs(1);
 
 type Made<P> = Result<P, ErrorCode>;
 
+/// When the page was made last, and what came of it.
+type Last<P> = Option<(Instant, Made<P>)>;
+
 /// The page as it was last made. Whoever finds it old makes it anew, and whoever comes meanwhile waits for that.
-pub(super) struct Snapshot<P>(Arc<Mutex<Option<(Instant, Made<P>)>>>);
+pub(super) struct Snapshot<P>(Arc<Mutex<Last<P>>>);
 
 impl<P> Clone for Snapshot<P> {
     fn clone(&self) -> Self {

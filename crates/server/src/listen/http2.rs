@@ -1,6 +1,5 @@
 //! HTTP/2 (RFC 9113): what begins it, its bounds, and how a connection of it ends.
 
-use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::mem::MaybeUninit;
@@ -31,6 +30,7 @@ use super::{HEAD_BYTES_MAX, Place, Service};
 use crate::connection::stream::NOT_SENT_BYTES_MAX;
 use crate::handshake::{Refusal, refused};
 use crate::network::Arrived;
+use crate::network::holdings::{Held, REQUEST_BYTES};
 use crate::sessions::handover::Handover;
 
 /// What a client begins with that knows the server speaks HTTP/2 (RFC 9113 §3.4). No request of HTTP/1.1 begins so.
@@ -127,7 +127,13 @@ impl Service {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let streams = Streams::default();
-        let service = service_fn(|request| answer(self.router.clone(), request, arrived, streams.clone()));
+        let service = service_fn(|request| {
+            let held = self.network.as_ref().map(|network| {
+                let mut held = network.hold(Some(arrived.peer.ip()), Some(streams.held()));
+                (held.grow(REQUEST_BYTES), held)
+            });
+            answer(self.router.clone(), request, arrived, streams.clone(), held)
+        });
         let mut connection = pin!(builder().serve_connection(TokioIo::new(socket), service));
         let mut load = streams.load();
         let mut place = Some(place);
@@ -182,14 +188,22 @@ async fn answer(
     request: Request<Incoming>,
     arrived: Arrived,
     streams: Streams,
-) -> Result<Response<Body>, Infallible> {
+    held: Option<(bool, Held)>,
+) -> Result<Response<Body>, h2::Error> {
     let mut asked = streams.ask();
+    if held.as_ref().is_some_and(|(fits, _)| !fits) {
+        // RFC 9113 §8.7: nothing was done, and the client may ask again. An answer would have to be kept as well.
+        return Err(h2::Reason::REFUSED_STREAM.into());
+    }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(arrived.peer));
     request.extensions_mut().insert(arrived);
     request.extensions_mut().insert(streams.clone());
     let mut response = match as_in_http1(&mut request) {
-        Ok(()) => router.oneshot(request).await?,
+        Ok(()) => match router.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
         Err(refusal) => refused(&refusal),
     };
     asked.answered();
@@ -197,9 +211,11 @@ async fn answer(
     response.headers_mut().remove(CONNECTION);
     response.headers_mut().remove(UPGRADE);
     let stay = response.extensions_mut().remove::<Handover>().map(|_| streams.stay());
+    // What stays is counted as a connection.
+    let held = held.filter(|_| stay.is_none());
     Ok(response.map(|body| {
         Body::new(body.map_frame(move |frame| {
-            let _ = &stay;
+            let _ = (&stay, &held);
             asked.sent();
             frame
         }))

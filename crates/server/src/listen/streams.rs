@@ -1,12 +1,17 @@
 //! What goes on within a connection of HTTP/2: requests, and streams that stay.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 
 /// The streams of one connection. Written by them, read by the task that serves the connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Streams(Arc<watch::Sender<Load>>);
+pub(crate) struct Streams {
+    load: Arc<watch::Sender<Load>>,
+    /// Bytes that their requests hold. Written by the requests.
+    held: Arc<AtomicUsize>,
+}
 
 /// How many there are, and what has become of others. Every change of it is a sign that something goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,12 +39,17 @@ pub(super) struct Asked {
 pub(crate) struct Stay(Streams);
 
 impl Streams {
+    /// What all of them hold.
+    pub(crate) fn held(&self) -> Arc<AtomicUsize> {
+        self.held.clone()
+    }
+
     pub(super) fn load(&self) -> watch::Receiver<Load> {
-        self.0.subscribe()
+        self.load.subscribe()
     }
 
     pub(super) fn ask(&self) -> Asked {
-        self.0.send_modify(|load| {
+        self.load.send_modify(|load| {
             load.asked = true;
             load.unanswered += 1;
         });
@@ -48,7 +58,7 @@ impl Streams {
 
     /// Begins to stay, until what is given is dropped.
     pub(crate) fn stay(&self) -> Stay {
-        self.0.send_modify(|load| load.stays += 1);
+        self.load.send_modify(|load| load.stays += 1);
         Stay(self.clone())
     }
 }
@@ -57,7 +67,7 @@ impl Asked {
     /// There is an answer; it may still have to be sent.
     pub(super) fn answered(&mut self) {
         self.answered = true;
-        self.streams.0.send_modify(|load| {
+        self.streams.load.send_modify(|load| {
             load.unanswered -= 1;
             load.taken_back = load.taken_back.saturating_sub(1);
         });
@@ -65,14 +75,14 @@ impl Asked {
 
     /// A part of the answer is being sent.
     pub(super) fn sent(&self) {
-        self.streams.0.send_modify(|load| load.parts += 1);
+        self.streams.load.send_modify(|load| load.parts += 1);
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
         if !self.answered {
-            self.streams.0.send_modify(|load| {
+            self.streams.load.send_modify(|load| {
                 load.unanswered -= 1;
                 load.taken_back += 1;
             });
@@ -82,7 +92,7 @@ impl Drop for Asked {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.0.0.send_modify(|load| load.stays -= 1);
+        self.0.load.send_modify(|load| load.stays -= 1);
     }
 }
 

@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::{Bytes, BytesMut};
 use fanfare_protocol::ErrorCode;
 use fanfare_protocol::command::SubscribeOptions;
 use fanfare_wire::sse;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode, request};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
 use super::handover::Handover;
@@ -26,8 +27,10 @@ use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
 use crate::handshake::{Admitted, Door, Named, Refusal, refused};
+use crate::listen::streams::Streams;
 use crate::network::Denied;
 use crate::network::cors::{self, Credentials};
+use crate::network::holdings::Held;
 
 /// Some proxies and browsers show nothing of a response before this much of it has come.
 const PADDING_BYTES: usize = 2048;
@@ -362,22 +365,34 @@ async fn send(State(door): State<Door>, request: Request) -> Response {
     }
 }
 
+/// A body, as far as there is room for it.
+async fn gather(mut body: Body, bytes_max: usize, held: &mut Held) -> Result<Bytes, Refusal> {
+    let mut gathered = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            let text = "the body did not come whole".to_owned();
+            Refusal { code: ErrorCode::InvalidRequest, text }
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if gathered.len() + data.len() > bytes_max {
+            return Err(ErrorCode::MessageTooLarge.into());
+        }
+        if !held.grow(data.len()) {
+            return Err(ErrorCode::TooManyRequestsInFlight.into());
+        }
+        gathered.extend_from_slice(&data);
+    }
+    Ok(gathered.freeze())
+}
+
 /// The messages in a body: one on each line, or one.
 async fn messages(door: &Door, head: &request::Parts, body: Body) -> Result<Posted, Refusal> {
     let bytes_max = door.settings.limits.message_bytes_max;
     let deadline = Duration::from_millis(u64::from(door.settings.deadlines.unfinished_message_ms));
-    let body = tokio::time::timeout(deadline, Limited::new(body, bytes_max).collect()).await;
-    let body = match body {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(ErrorCode::MessageTooLarge.into());
-        }
-        Ok(Err(_)) => {
-            let text = "the body did not come whole".to_owned();
-            return Err(Refusal { code: ErrorCode::InvalidRequest, text });
-        }
-        Err(_) => return Err(ErrorCode::HandshakeTimeout.into()),
-    };
+    let connection = head.extensions.get::<Streams>().map(Streams::held);
+    let mut held = door.network.hold(door.network.client(head), connection);
+    let gathered = tokio::time::timeout(deadline, gather(body, bytes_max, &mut held)).await;
+    let body = gathered.unwrap_or_else(|_| Err(ErrorCode::HandshakeTimeout.into()))?;
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if essence == "application/octet-stream" {

@@ -1,7 +1,7 @@
 //! Who may connect from where: origins, proxies, rates of connections.
 
-use super::Setting;
-use crate::config::kinds::{Choice, Count, Flag, Kind, Networks, Origins};
+use super::{MIB, Setting};
+use crate::config::kinds::{Bytes, Choice, Count, Flag, Kind, Networks, Origins};
 use crate::network::ClientAddress;
 
 const RATE_MAX: u64 = 1_000_000;
@@ -38,6 +38,18 @@ pub(super) const TABLE: &[Setting] = &[
         "whether connections of trusted proxies begin with a PROXY header, version 1 or 2"
     ),
     setting!("network.http2", network.http2, Flag, "whether HTTP/2 is spoken, and WebSockets within it"),
+    setting!(
+        "network.pending_bytes_per_connection_max",
+        network.pending_bytes_per_connection_max,
+        Bytes::new(16 * 1024, 1024 * MIB),
+        "bytes that unfinished requests and unread answers of one connection may hold"
+    ),
+    setting!(
+        "network.pending_bytes_per_ip_max",
+        network.pending_bytes_per_ip_max,
+        Bytes::new(16 * 1024, 1024 * MIB),
+        "the same for all connections of one address"
+    ),
     setting!(
         "network.accepts_per_second",
         network.accepts.per_second,

@@ -1,6 +1,6 @@
 //! Too many, too fast, too large.
 
-use std::future::pending;
+use std::future::pending as forever;
 use std::time::Duration;
 
 use fanfare_core::limits::Limits;
@@ -182,7 +182,7 @@ async fn a_rapid_reset_flood_ends_its_connection_and_no_other() {
 async fn who_takes_everything_back_is_ended_too() {
     let node = TestNode::start(builder().on_connect(|request| async move {
         match request.uri.query() {
-            Some("slow") => pending().await,
+            Some("slow") => forever().await,
             _ => Ok(request.identity),
         }
     }))
@@ -215,7 +215,7 @@ async fn who_takes_everything_back_is_ended_too() {
 async fn who_takes_some_of_it_back_is_not_ended() {
     let node = TestNode::start(builder().on_connect(|request| async move {
         match request.uri.query() {
-            Some("slow") => pending().await,
+            Some("slow") => forever().await,
             _ => Ok(request.identity),
         }
     }))
@@ -228,5 +228,93 @@ async fn who_takes_some_of_it_back_is_not_ended() {
         send.send_reset(Reason::CANCEL);
         assert_eq!(connection.ask(Request::get("http://localhost/ws")).await.status, 405);
     }
+    node.stop();
+}
+
+/// A node on which a connection, and an address, may leave so much pending.
+async fn pending(connection_bytes_max: usize, address_bytes_max: usize) -> TestNode {
+    let network = NetworkConfig {
+        pending_bytes_per_connection_max: connection_bytes_max,
+        pending_bytes_per_ip_max: address_bytes_max,
+        ..NetworkConfig::default().without_rates()
+    };
+    let limits = Limits { limit_loopback: true, message_bytes_max: 20_000, ..Limits::default() };
+    TestNode::start(builder().limits(limits).network(network)).await
+}
+
+/// The outcome of a request whose answer is not read: its status, or the reason with which the stream was reset.
+async fn unread(connection: &mut Connection) -> Result<u16, Option<Reason>> {
+    let request = Request::get("http://localhost/ws");
+    let (response, _send) = connection.send(request, true).await.map_err(|error| error.reason())?;
+    match within("an answer or a reset", response).await.unwrap() {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            // It is kept unread until the connection ends.
+            std::mem::forget(response);
+            Ok(status)
+        }
+        Err(error) => Err(error.reason()),
+    }
+}
+
+/// A client that gave its streams no room left a copy of the largest page in the server's memory for each of them: 240
+/// connections held 859 MB.
+#[tokio::test]
+async fn answers_that_are_not_read_have_a_bound_for_a_connection_and_an_address() {
+    // Requests of 2,560 bytes: nine and eighteen of them fit.
+    let node = pending(24_000, 48_000).await;
+    let mut connections = Vec::new();
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        let mut connection = Connection::without_room(node.address).await;
+        for _ in 0..12 {
+            outcomes.push(unread(&mut connection).await);
+        }
+        connections.push(connection);
+    }
+    let taken = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(taken, 18, "{outcomes:?}");
+    let refused = |outcome: &&Result<u16, _>| **outcome == Err(Some(Reason::REFUSED_STREAM));
+    assert_eq!(outcomes.iter().filter(refused).count(), 18, "{outcomes:?}");
+    assert!(outcomes[..9].iter().all(Result::is_ok) && outcomes[24..].iter().all(Result::is_err));
+    for connection in connections {
+        connection.cut();
+    }
+    // What they held is given back.
+    let mut connection = Connection::without_room(node.address).await;
+    while unread(&mut connection).await.is_err() {}
+    node.stop();
+}
+
+/// Bodies that never ended were kept as far as they had come: twenty connections of 100 streams held 177 MB.
+#[tokio::test]
+async fn bodies_that_do_not_end_have_a_bound_for_a_connection() {
+    let node = pending(50_000, 1 << 20).await;
+    let mut connection = Connection::open(node.address).await;
+    let begun = connection.ask(Request::post("http://localhost/session?user=ann")).await;
+    let session: serde_json::Value = serde_json::from_str(&begun.body).unwrap();
+    let send = format!("http://localhost/send?session={}", session["session"].as_str().unwrap());
+    let mut unfinished = Vec::new();
+    let mut refused = None;
+    for _ in 0..4 {
+        let (mut response, mut body) = connection.send(Request::post(&send), false).await.unwrap();
+        body.send_data(vec![b' '; 16_000].into(), false).unwrap();
+        connection.seen().await.unwrap();
+        tokio::select! {
+            biased;
+            answer = &mut response => refused = Some(answer.unwrap().status().as_u16()),
+            () = std::future::ready(()) => unfinished.push((response, body)),
+        }
+    }
+    assert!(unfinished.len() <= 3, "{}", unfinished.len());
+    if refused.is_none() {
+        let (response, _) = unfinished.pop().unwrap();
+        refused = Some(within("the refusal", response).await.unwrap().unwrap().status().as_u16());
+    }
+    assert_eq!(refused, Some(429));
+    // A message of a client that ends its body passes where one of the others has ended.
+    let (response, mut body) = unfinished.remove(0);
+    body.send_data("{\"type\":\"ping\"}".into(), true).unwrap();
+    assert_eq!(within("an answer", response).await.unwrap().unwrap().status(), 202);
     node.stop();
 }

@@ -58,6 +58,13 @@ impl Connection {
         Self::over(stream).await
     }
 
+    /// One that leaves the server no room for any part of an answer.
+    pub(super) async fn without_room(address: SocketAddr) -> Self {
+        let mut client = h2::client::Builder::new();
+        client.initial_window_size(0);
+        Self::by(&client, TcpStream::connect(address).await.unwrap()).await
+    }
+
     /// Begins on any stream, and waits for the server's settings.
     pub(super) async fn over<S>(stream: S) -> Self
     where
@@ -66,6 +73,13 @@ impl Connection {
         // What one stream leaves unread is not to hold up the others.
         let mut client = h2::client::Builder::new();
         client.initial_connection_window_size(4 << 20);
+        Self::by(&client, stream).await
+    }
+
+    async fn by<S>(client: &h2::client::Builder, stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (requests, mut connection) = client.handshake(stream).await.unwrap();
         let ping = connection.ping_pong().unwrap();
         let driver = tokio::spawn(connection);
