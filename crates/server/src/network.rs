@@ -4,6 +4,7 @@
 //! In the order in which a connection meets them:
 //!
 //! - `rates`: how often one address may connect and shake hands
+//! - `turned_away`: what is told to who comes too often
 //! - `visits`: how many connections of one address speak HTTP at a time
 //! - `proxy_protocol`: the PROXY header that a proxy puts in front
 //! - `address`, `forwarded`: the client's address, out of what trusted proxies say
@@ -18,6 +19,7 @@ mod forwarded;
 pub mod origin;
 mod proxy_protocol;
 mod rates;
+mod turned_away;
 mod visits;
 
 use std::io;
@@ -41,6 +43,7 @@ use crate::drain::Drain;
 use address::Proxies;
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
+use turned_away::TurnedAway;
 pub(crate) use visits::Visit;
 use visits::Visits;
 
@@ -64,6 +67,7 @@ pub struct Network {
     accepts: Rates,
     handshakes: Rates,
     visits: Arc<Visits>,
+    turned_away: TurnedAway,
     admission: Arc<Admission>,
     /// Whether the node is going; listeners hear of it here.
     pub(crate) drain: Arc<Drain>,
@@ -108,6 +112,7 @@ impl Network {
             accepts: Rates::new(config.accepts, config.addresses_max),
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),
+            turned_away: TurnedAway::default(),
             admission,
             drain: Arc::default(),
             http2: config.http2,
@@ -130,7 +135,8 @@ impl Network {
         }
     }
 
-    /// Whether a connection may be served. One that comes too often is told so, at once and without being read.
+    /// Whether a connection may be served. One that comes too often is told so, and of its request only the beginning is
+    /// looked at.
     ///
     /// A connection over TLS is not told: it would not understand what is not said in TLS.
     pub(crate) fn admits(&self, stream: &TcpStream, peer: IpAddr, answer: bool) -> bool {
@@ -147,8 +153,7 @@ impl Network {
         self.admission.refused(code);
         tracing::debug!(%peer, code = code.as_str(), "a connection was refused");
         if answer {
-            // A socket that takes nothing right after it was accepted is not waited for.
-            let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
+            self.turned_away.tell(stream, TOO_OFTEN);
         }
         code
     }
