@@ -96,6 +96,15 @@ pub trait Dialect: Send + Sync {
         self.decode(message, limits)
     }
 
+    /// Understands the first message of a connection that need not say who it is, and may do so all the same. A dialect
+    /// that passes messages on unread recognises a token here, so that no token reaches other members.
+    ///
+    /// # Errors
+    /// As for `decode`.
+    fn decode_opening(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
+        self.decode(message, limits)
+    }
+
     /// What its clients expect.
     fn habits(&self) -> Habits {
         Habits::default()

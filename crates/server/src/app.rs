@@ -1,7 +1,7 @@
 //! The composition root: what the binary is made of, in the order it happens. Only here are dialects and
 //! brokers chosen by name.
 
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
 use crate::config::{Config, Csrf, DialectsConfig};
 use crate::demo;
+use crate::descriptors;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
 use crate::listen;
@@ -122,6 +123,7 @@ fn serve(setup: Setup) -> Result<(), String> {
 
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
+    descriptors::prepare(config.limits.connections_max);
     let node = node(&setup)?;
     let state = api_state(&setup, &node);
     let router = router(config, &node, state.clone());
@@ -159,7 +161,9 @@ async fn run(setup: Setup) -> io::Result<()> {
         tls_addresses: &tls_addresses,
         admin_addresses: &admin_addresses,
     };
-    println!("{}", welcome.text());
+    // Whether anybody reads it or not: standard output may be closed, or a full disk.
+    let mut out = io::stdout();
+    let _ = writeln!(out, "{}", welcome.text(out.is_terminal())).and_then(|()| out.flush());
     tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
     tokio::select! {
         _ = terminate.recv() => {}

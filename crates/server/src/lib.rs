@@ -13,6 +13,7 @@
 //! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
+//! - `descriptors`: the limit on file descriptors
 //! - `private_file`: files that only their owner may read
 
 pub mod app;
@@ -37,6 +38,7 @@ mod admin;
 mod admission;
 mod authority;
 mod connection;
+mod descriptors;
 mod drain;
 mod handshake;
 mod inbox;

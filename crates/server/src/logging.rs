@@ -1,5 +1,7 @@
 //! The log: structured, with connection and user ids, never with payloads or credentials.
 
+mod writer;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
@@ -7,6 +9,9 @@ use fanfare_protocol::dialect::excerpt;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
+use writer::LogWriter;
+
+pub use writer::LogGuard;
 
 /// Parameters of a request's query whose values say nothing about who asks.
 const PLAIN_PARAMETERS: &[&str] = &["dialect", "room", "channel", "channels", "limit", "protocol"];
@@ -14,15 +19,20 @@ const PLAIN_PARAMETERS: &[&str] = &["dialect", "room", "channel", "channels", "l
 /// Parameters of one address that are shown at most.
 const PARAMETERS_MAX: usize = 8;
 
-/// Starts logging to standard error. Of several calls in one process only the first has an effect.
-pub fn start(config: &LogConfig) {
+/// Starts logging to standard error. Of several calls in one process only the first has an effect. Keep the guard until
+/// the program ends: it writes the last lines.
+pub fn start(config: &LogConfig) -> LogGuard {
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Fails only where a program that embeds the server has its own log already; that one is used then.
-    let _ = match config.format {
+    let Ok((writer, guard)) = LogWriter::start(std::io::stderr()) else { return LogGuard::idle() };
+    // An error of the log would be printed to standard error, which panics where that is closed.
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    let started = match config.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
     };
+    // Fails only where a program that embeds the server has its own log already; that one is used then.
+    started.map_or_else(|_| LogGuard::idle(), |()| guard)
 }
 
 /// A request's target, fit for the log: bounded, printable, and without the value of any parameter but

@@ -10,6 +10,15 @@ use crate::ports::broker::{ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
 impl Shard {
+    /// The session has sent a message.
+    pub(crate) fn spoke(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key.0 as usize)
+            && session.authentication == Authentication::Fresh
+        {
+            session.authentication = Authentication::Done;
+        }
+    }
+
     /// Asks the authority who the bearer of a token is.
     pub(crate) fn authenticate(&mut self, key: SessionKey, id: Option<RequestId>, token: Secret) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
@@ -18,7 +27,7 @@ impl Shard {
         }
         session.authentication = match session.authentication {
             Authentication::Awaited => Authentication::Verifying,
-            Authentication::Done => Authentication::Refreshing,
+            Authentication::Fresh | Authentication::Done => Authentication::Refreshing,
             Authentication::Verifying | Authentication::Refreshing => {
                 return self.fail(key, id.as_ref(), ErrorCode::TooManyRequestsInFlight);
             }

@@ -145,6 +145,8 @@ impl Given {
 /// Whether it is known who a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Authentication {
+    /// As far as it has to be, and it has not sent a message yet.
+    Fresh,
     /// As far as it has to be.
     Done,
     /// The first message has to say so.
@@ -220,7 +222,7 @@ impl Session {
     pub(crate) fn new(id: ConnectionId, opening: Opening, now_ms: u64) -> Self {
         let authentication = match opening.must_authenticate {
             true => Authentication::Awaited,
-            false => Authentication::Done,
+            false => Authentication::Fresh,
         };
         Self {
             id,
@@ -271,9 +273,17 @@ impl Session {
         self.opening.special.as_deref().is_some_and(|special| special.resumable)
     }
 
+    /// Whether it has sent a message since it was known as far as it has to be.
+    pub fn has_spoken(&self) -> bool {
+        self.authentication != Authentication::Fresh
+    }
+
     /// Whether it has said who it is, as far as it has to.
     pub fn is_authenticated(&self) -> bool {
-        matches!(self.authentication, Authentication::Done | Authentication::Refreshing)
+        matches!(
+            self.authentication,
+            Authentication::Fresh | Authentication::Done | Authentication::Refreshing
+        )
     }
 
     /// Whether it came with, or was given something by, a token with one of these ids.

@@ -44,8 +44,17 @@ pub(super) fn decode(message: Incoming<'_>, limits: &DecodeLimits) -> Result<Com
     message::decode(message, limits, id, |members, id| command(members, id, limits))
 }
 
+fn authenticate(members: &Members<'_>, id: &mut Option<RequestId>) -> Checked<Command> {
+    let token = fields::secret("token", members.token)?.ok_or_else(|| Failure::missing("token"))?;
+    Ok(Command::Authenticate { id: id.take(), token })
+}
+
 /// Builds the command.
 fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLimits) -> Checked<Command> {
+    if fields::given(members.kind).is_none() && fields::given(members.token).is_some() {
+        // Bare: what hand-written clients send first.
+        return authenticate(members, id);
+    }
     let kind = fields::kind(members.kind)?;
     Ok(match &*kind {
         "message" => self::message(members, id, limits)?,
@@ -84,10 +93,7 @@ fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLim
             let users = own::users(members.users, limits)?;
             Command::Users { id: id.take(), users }
         }
-        "auth" => {
-            let token = fields::secret("token", members.token)?.ok_or_else(|| Failure::missing("token"))?;
-            Command::Authenticate { id: id.take(), token }
-        }
+        "auth" => authenticate(members, id)?,
         "connect" => Command::Connect { id: id.take() },
         "disconnect" => Command::Disconnect,
         other => {

@@ -12,6 +12,7 @@ members! {
     struct Members {
         kind = "type",
         payload = "payload",
+        token = "token",
         request_id = "requestId",
     }
 }
@@ -32,6 +33,9 @@ pub(super) fn decode(message: Incoming<'_>, limits: &DecodeLimits) -> Result<Com
 }
 
 fn command(members: &Members<'_>, id: &mut Option<RequestId>, limits: &DecodeLimits) -> Checked<Command> {
+    if token::is_bare(members.kind, members.token) {
+        return token::authenticate("token", members.token, id);
+    }
     let kind = fields::kind(members.kind)?;
     Ok(match &*kind {
         "join" => {
@@ -66,6 +70,7 @@ fn inner<'a>(members: &Members<'a>) -> Checked<Inner<'a>> {
 fn auth(members: &Members<'_>, id: &mut Option<RequestId>) -> Checked<Command> {
     match fields::given(members.payload) {
         Some(payload) if payload.get().starts_with('"') => token::authenticate("payload", Some(payload), id),
+        None if fields::given(members.token).is_some() => token::authenticate("token", members.token, id),
         _ => token::authenticate("payload.token", inner(members)?.token, id),
     }
 }

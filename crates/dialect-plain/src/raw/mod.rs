@@ -1,5 +1,6 @@
 //! The raw dialect: a connection is in one room, and what one member sends reaches every other byte for byte.
 
+use std::cell::Cell;
 use std::str;
 
 use fanfare_json::failure::{Checked, Failure};
@@ -40,6 +41,23 @@ impl Dialect for Raw {
 
     fn decode_first(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
         message::decode(message, limits, |_| Ok(None), first)
+    }
+
+    fn decode_opening(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
+        let is_token = Cell::new(false);
+        let understood = message::decode(
+            message,
+            limits,
+            |_| Ok(None),
+            |members: &First<'_>, id| {
+                let is_auth =
+                    fields::text("type", members.kind).is_ok_and(|kind| kind.as_deref() == Some("auth"));
+                let has_token = fields::given(members.token).is_some();
+                is_token.set(has_token && (is_auth || token::is_bare(members.kind, members.token)));
+                first(members, id)
+            },
+        );
+        if is_token.get() { understood } else { self.decode(message, limits) }
     }
 
     fn habits(&self) -> Habits {

@@ -29,7 +29,7 @@ pub struct Setup {
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     let loaded = args.config.load(program)?;
     let config = loaded.config;
-    logging::start(&config.log);
+    let _log = logging::start(&config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

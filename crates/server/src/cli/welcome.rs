@@ -19,8 +19,9 @@ pub struct Welcome<'a> {
 }
 
 impl Welcome<'_> {
-    /// The text. It holds the API key if, and only if, the key was made at this very start.
-    pub fn text(&self) -> String {
+    /// The text. It holds the API key if, and only if, the key was made at this very start and a person reads it on a
+    /// terminal: elsewhere it would be kept, by journald or Docker for instance.
+    pub fn text(&self, terminal: bool) -> String {
         let mut out = format!("fanfare {} listens on\n", env!("CARGO_PKG_VERSION"));
         for address in self.addresses {
             let _ = writeln!(out, "  http://{address}   WebSocket at ws://{address}/ws");
@@ -43,7 +44,7 @@ impl Welcome<'_> {
             }
             Some(file) => {
                 let path = file.path.display();
-                let _ = match &file.created {
+                let _ = match file.created.as_ref().filter(|_| terminal) {
                     Some(key) => write!(
                         out,
                         "\nAPI key     {key}\n            made now and kept in {path}; not shown again\n"
@@ -139,7 +140,12 @@ mod tests {
             tls_addresses: &tls_addresses,
             admin_addresses: &admin_addresses,
         };
-        insta::assert_snapshot!(welcome.text());
+        insta::assert_snapshot!(welcome.text(true));
+        let kept = welcome.text(false);
+        assert!(
+            !kept.contains("ffk_") && kept.contains("API key     in /home/ann/my data/api.key"),
+            "{kept}"
+        );
     }
 
     #[test]
@@ -147,7 +153,7 @@ mod tests {
         let mut setup = setup(None);
         let addresses = ["127.0.0.1:8000".parse().unwrap()];
         let text = |setup: &Setup| {
-            Welcome { setup, addresses: &addresses, tls_addresses: &[], admin_addresses: &[] }.text()
+            Welcome { setup, addresses: &addresses, tls_addresses: &[], admin_addresses: &[] }.text(true)
         };
         let later = text(&setup);
         assert!(!later.contains("ffk_") && later.contains("$(cat '/home/ann/my data/api.key')"), "{later}");

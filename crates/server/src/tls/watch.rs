@@ -1,9 +1,10 @@
 //! Certificates that are replaced while the server runs: on SIGHUP, and when their files change.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -27,6 +28,20 @@ pub(super) struct Watch {
     certificate: Arc<Certificate>,
     folders: Folders,
     hangup: Option<Signal>,
+    /// The files as they were read last.
+    state: State,
+}
+
+/// What tells one content of the files from another, without reading them. A symbolic link that leads elsewhere shows in
+/// it too.
+type State = [Option<(PathBuf, u64, u64, SystemTime)>; 2];
+
+fn state(files: &CertificateFiles) -> State {
+    [&files.cert, &files.key].map(|path| {
+        let real = path.canonicalize().ok()?;
+        let data = real.metadata().ok()?;
+        Some((real, data.ino(), data.len(), data.modified().ok()?))
+    })
 }
 
 impl Watch {
@@ -38,7 +53,8 @@ impl Watch {
         if let Err(error) = &hangup {
             tracing::warn!(%error, "SIGHUP cannot be heard; certificates are replaced when their files change");
         }
-        Self { files, certificate, folders, hangup: hangup.ok() }
+        let state = state(&files);
+        Self { files, certificate, folders, hangup: hangup.ok(), state }
     }
 
     /// Puts what the files hold in force whenever they change or the signal comes, for ever. What cannot be used is
@@ -48,8 +64,14 @@ impl Watch {
         loop {
             tokio::select! {
                 () = heard(&mut self.hangup) => tracing::info!("SIGHUP: reading the certificate again"),
-                () = self.folders.changed() => {}
+                () = self.folders.changed() => {
+                    // Something else in their folder has changed, such as a log.
+                    if state(&self.files) == self.state {
+                        continue;
+                    }
+                }
             }
+            self.state = state(&self.files);
             // Before they are read, so that no change is missed: a symbolic link may lead elsewhere now.
             self.folders.watch(&self.files);
             match self.files.load(&provider) {
@@ -163,5 +185,29 @@ mod tests {
         };
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(noticed);
+    }
+
+    /// A certificate that was refused was read again, and complained of, at every line of a log in its folder.
+    #[test]
+    fn only_the_files_themselves_change_their_state() {
+        let folder = std::env::temp_dir().join(format!("fanfare-state-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = CertificateFiles { cert: folder.join("a.crt"), key: folder.join("a.key") };
+        let missing = state(&files);
+        std::fs::write(&files.cert, "one").unwrap();
+        let first = state(&files);
+        assert_ne!(missing, first);
+        std::fs::write(folder.join("a.log"), "line").unwrap();
+        assert_eq!(state(&files), first, "another file");
+        std::fs::write(folder.join("other"), "two").unwrap();
+        std::fs::rename(folder.join("other"), &files.cert).unwrap();
+        let renamed = state(&files);
+        assert_ne!(renamed, first, "another file of the same length was renamed over it");
+        std::fs::write(folder.join("target"), "two").unwrap();
+        std::fs::remove_file(&files.cert).unwrap();
+        std::os::unix::fs::symlink(folder.join("target"), &files.cert).unwrap();
+        let linked = state(&files);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_ne!(linked, renamed, "a link leads elsewhere");
     }
 }

@@ -286,9 +286,10 @@ pub(super) fn understand(
     // What comes behind our own farewell is nobody's business any more.
     let Some(session) = shard.session(key).filter(|_| shard.phase(key) == Phase::Open) else { return };
     let dialect = &dialects[usize::from(session.opening().lane.0)];
-    let command = match session.is_authenticated() {
-        true => dialect.decode(incoming, limits),
-        false => dialect.decode_first(incoming, limits),
+    let command = match (session.is_authenticated(), session.has_spoken()) {
+        (false, _) => dialect.decode_first(incoming, limits),
+        (true, false) => dialect.decode_opening(incoming, limits),
+        (true, true) => dialect.decode(incoming, limits),
     };
     shard.command(key, command);
 }

@@ -2,7 +2,10 @@
 
 use fanfare_auth::{IssuerSettings, KeySettings, TokenRules, Verifier};
 use fanfare_core::limits::Deadlines;
+use fanfare_protocol::command::HistoryRange;
+use fanfare_protocol::{ChannelName, Payload};
 use fanfare_server::config::AuthMode;
+use fanfare_server::handle::Message;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -148,4 +151,53 @@ async fn a_token_that_cannot_be_verified_in_time_is_answered_for() {
         assert_eq!((refusal.number, &*refusal.code), (number, "unavailable"), "{road:?}: {refusal:?}");
         assert!(refusal.text.contains("issuer"), "{}", refusal.text);
     }
+}
+
+/// In the raw dialect what is said goes to every member as it is, and a page that sends its token first, whatever road the
+/// server's operator meant it to take, told its token to all of them and to the room's history.
+#[tokio::test]
+async fn a_token_that_comes_first_reaches_nobody_in_the_raw_dialect() {
+    for mode in [AuthMode::Required, AuthMode::Optional] {
+        let server = Server::start(mode).await;
+        let token = token(json!({"sub": "ann"}));
+        let by_query = format!("dialect=raw&room=den&token={token}");
+        let mut tries = vec![by_query.as_str()];
+        if mode == AuthMode::Optional {
+            tries.push("dialect=raw&room=den");
+        }
+        for query in tries {
+            for first in [json!({"type": "auth", "token": token}), json!({"token": token})] {
+                let client = server.open(Handshake { query, headers: &[] }).await;
+                let mut client = client.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+                client.say(first).await;
+                client.say(json!({"said": "afterwards"})).await;
+                let has_token = |kept: &[String]| kept.iter().any(|kept| kept.contains(&token));
+                let mut kept = history(&server, "den").await;
+                while !kept.iter().any(|kept| kept.contains("afterwards")) {
+                    assert!(!has_token(&kept), "{query}: {kept:?}");
+                    kept = history(&server, "den").await;
+                }
+                assert!(!has_token(&kept), "{query}: {kept:?}");
+                server
+                    .node
+                    .fanfare()
+                    .publish(ChannelName::new("den").unwrap(), Message::new(Payload::null()))
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+}
+
+/// What a channel's history holds since the last null.
+async fn history(server: &Server, channel: &str) -> Vec<String> {
+    let range = HistoryRange { since: None, limit: 100, reverse: false };
+    let page = server.node.fanfare().history(ChannelName::new(channel).unwrap(), range).await.unwrap();
+    let texts: Vec<_> = page
+        .publications
+        .iter()
+        .map(|publication| String::from_utf8_lossy(publication.data.bytes()).into_owned())
+        .collect();
+    let after = texts.iter().rposition(|text| text == "null").map_or(0, |at| at + 1);
+    texts[after..].to_vec()
 }

@@ -17,6 +17,9 @@ struct Case {
     /// Whether it is the first message of a connection that has to say who it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     first: bool,
+    /// Whether it is the first message of a connection that need not say who it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    opening: bool,
     /// A text message.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -62,8 +65,10 @@ impl Case {
         };
         let binary = binary.as_deref().map(unhex);
         let messages = [text.as_deref().map(Incoming::Text), binary.as_deref().map(Incoming::Binary)];
-        let understand = |message| {
-            if self.first { dialect.decode_first(message, &limits) } else { dialect.decode(message, &limits) }
+        let understand = |message| match (self.first, self.opening) {
+            (true, _) => dialect.decode_first(message, &limits),
+            (_, true) => dialect.decode_opening(message, &limits),
+            _ => dialect.decode(message, &limits),
         };
         messages.into_iter().flatten().map(understand).collect()
     }
