@@ -4,6 +4,7 @@
 //! In the order in which a connection meets them:
 //!
 //! - `rates`: how often one address may connect and shake hands
+//! - `turned_away`: what is told to who comes too often
 //! - `visits`: how many connections of one address speak HTTP at a time
 //! - `holdings`: how much memory unfinished requests and unread answers may hold
 //! - `proxy_protocol`: the PROXY header that a proxy puts in front
@@ -20,6 +21,7 @@ pub(crate) mod holdings;
 pub mod origin;
 mod proxy_protocol;
 mod rates;
+mod turned_away;
 mod visits;
 
 use std::io;
@@ -45,6 +47,7 @@ use address::Proxies;
 use holdings::{Bounds, Held, Holdings};
 use origin::{Origins, Scheme, Standing};
 use rates::Rates;
+use turned_away::TurnedAway;
 pub(crate) use visits::Visit;
 use visits::Visits;
 
@@ -70,6 +73,7 @@ pub struct Network {
     visits: Arc<Visits>,
     holdings: Arc<Holdings>,
     pending: Bounds,
+    turned_away: TurnedAway,
     admission: Arc<Admission>,
     /// Whether the node is going; listeners hear of it here.
     pub(crate) drain: Arc<Drain>,
@@ -119,6 +123,7 @@ impl Network {
                 connection_bytes_max: config.pending_bytes_per_connection_max,
                 address_bytes_max: config.pending_bytes_per_ip_max,
             },
+            turned_away: TurnedAway::default(),
             admission,
             drain: Arc::default(),
             http2: config.http2,
@@ -148,7 +153,8 @@ impl Network {
         self.holdings.request(self.pending, bounded, connection)
     }
 
-    /// Whether a connection may be served. One that comes too often is told so, at once and without being read.
+    /// Whether a connection may be served. One that comes too often is told so, and of its request only the beginning is
+    /// looked at.
     ///
     /// A connection over TLS is not told: it would not understand what is not said in TLS.
     pub(crate) fn admits(&self, stream: &TcpStream, peer: IpAddr, answer: bool) -> bool {
@@ -165,8 +171,7 @@ impl Network {
         self.admission.refused(code);
         tracing::debug!(%peer, code = code.as_str(), "a connection was refused");
         if answer {
-            // A socket that takes nothing right after it was accepted is not waited for.
-            let _ = SockRef::from(stream).send(TOO_OFTEN.as_bytes());
+            self.turned_away.tell(stream, TOO_OFTEN);
         }
         code
     }

@@ -39,6 +39,21 @@ fn source_of(config: &Config, key: &str) -> String {
     config.source(key).to_string()
 }
 
+/// A server on its own took its clients for those of many, since nothing said that it was alone.
+#[test]
+fn a_server_stands_alone_unless_it_is_told_over_which_time_to_drain() {
+    let drain = |file: &str, environment: &[&str]| {
+        let config = loaded(file, environment, &[]).config;
+        let shown = config.shown().into_iter().find(|row| row.key == "deadlines.drain").unwrap();
+        (config.deadlines.drain_ms, shown.value)
+    };
+    assert_eq!(drain("", &[]), (None, "\"\"".to_owned()));
+    assert_eq!(drain("deadlines.drain = \"\"", &[]), (None, "\"\"".to_owned()));
+    assert_eq!(drain("deadlines.drain = \"25s\"", &[]), (Some(25_000), "\"25s\"".to_owned()));
+    assert_eq!(drain("deadlines.drain = \"25s\"", &["FANFARE_DEADLINES_DRAIN=0"]).0, Some(0));
+    assert!(refused("deadlines.drain = true", &[], &[]).contains("expected a duration"));
+}
+
 #[test]
 fn without_anything_the_defaults_hold() {
     let loaded = load(&Inputs::new(DIALECTS)).unwrap_or_else(|error| panic!("{error}"));

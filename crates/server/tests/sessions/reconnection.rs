@@ -84,6 +84,47 @@ async fn a_rate_does_not_end_an_event_source() {
     node.stop();
 }
 
+/// Who connects too often is not even heard: an EventSource has to be told all the same.
+#[tokio::test]
+async fn a_rate_of_connections_does_not_end_an_event_source() {
+    let never = AddressRate { per_second: 0, burst: 0 };
+    let network = NetworkConfig {
+        accepts: AddressRate { per_second: 1, burst: 1 },
+        handshakes: never,
+        ..NetworkConfig::default()
+    };
+    let limits = Limits { limit_loopback: true, ..Limits::default() };
+    let node = TestNode::start(builder().limits(limits).network(network)).await;
+    let mut waits = Vec::new();
+    while waits.len() < 5 {
+        let answer = whole(node.address, "GET /sse?dialect=klingon").await;
+        match answer.status {
+            400 => {}
+            _ => waits.push(retry_ms(&answer)),
+        }
+    }
+    assert!(waits.iter().all(|wait| (1_000..2_000).contains(wait)), "{waits:?}");
+    let refused_so_far = refused(&node, ErrorCode::RateLimited).await;
+    assert!(refused_so_far >= 5);
+    let answer = loop {
+        let answer = whole(node.address, "GET /stream?dialect=klingon").await;
+        if answer.status != 400 {
+            break answer;
+        }
+    };
+    assert_eq!(answer.summary(), "HTTP 429 rate_limited");
+    // Who says nothing is told so as well, however many they are.
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(Raw::connect(node.address).await.unwrap());
+    }
+    for mut raw in silent.into_iter().skip(2) {
+        let answer = within("an answer", raw.answer()).await.unwrap();
+        assert!(answer.map_or(true, |answer| [408, 429].contains(&answer.status)));
+    }
+    node.stop();
+}
+
 /// What does not pass is final: the token will be as wrong in a second.
 #[tokio::test]
 async fn what_does_not_pass_ends_an_event_source() {
