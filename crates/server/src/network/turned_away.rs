@@ -84,11 +84,11 @@ fn come_again(head: &[u8], port: u16) -> Option<String> {
 /// The origin that a head names, if nothing in it could end the line that it is repeated in.
 fn origin(head: &[u8]) -> Option<&str> {
     let lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let value = lines.filter_map(|line| {
+    let mut values = lines.filter_map(|line| {
         let (name, value) = line.split_at_checked(7)?;
         name.eq_ignore_ascii_case(b"origin:").then(|| value.trim_ascii())
     });
-    let value = value.last().filter(|value| value.iter().all(u8::is_ascii_graphic))?;
+    let value = values.next_back().filter(|value| value.iter().all(u8::is_ascii_graphic))?;
     std::str::from_utf8(value).ok().filter(|origin| !origin.is_empty())
 }
 
