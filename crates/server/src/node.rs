@@ -40,7 +40,6 @@ use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Run
 use crate::handshake::{Door, Named};
 use crate::inbox::{AllInboxes, Inbox, Input};
 use crate::network::Network;
-use crate::network::holdings::REQUEST_BYTES;
 use crate::sessions::{self, Passes};
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
@@ -244,14 +243,7 @@ impl Builder {
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let admission = Admission::new(self.limits);
-        let mut network = self.network;
-        // A bound below the largest message would refuse what is allowed.
-        let least = settings.limits.message_bytes_max + REQUEST_BYTES;
-        for bytes_max in
-            [&mut network.pending_bytes_per_connection_max, &mut network.pending_bytes_per_ip_max]
-        {
-            *bytes_max = (*bytes_max).max(least);
-        }
+        let network = self.network.with_room_for(settings.limits.message_bytes_max);
         let network = Arc::new(Network::new(network, settings.limits.limit_loopback, admission.clone()));
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use crate::network::holdings::REQUEST_BYTES;
 use crate::network::origin::OriginPattern;
 use crate::network::{AddressRate, ClientAddress};
 
@@ -37,6 +38,15 @@ impl NetworkConfig {
     pub fn without_rates(mut self) -> Self {
         self.accepts.per_second = 0;
         self.handshakes.per_second = 0;
+        self
+    }
+
+    /// The same, with room for the largest message at least: a smaller bound would refuse what is allowed.
+    #[must_use]
+    pub(crate) fn with_room_for(mut self, message_bytes: usize) -> Self {
+        let least = message_bytes + REQUEST_BYTES;
+        self.pending_bytes_per_connection_max = self.pending_bytes_per_connection_max.max(least);
+        self.pending_bytes_per_ip_max = self.pending_bytes_per_ip_max.max(least);
         self
     }
 }
