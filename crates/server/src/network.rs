@@ -31,6 +31,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
+use fanfare_core::limits::Limits;
 use fanfare_protocol::ErrorCode;
 use http::{HeaderMap, HeaderValue, request};
 use socket2::SockRef;
@@ -109,12 +110,13 @@ impl Denied {
 }
 
 impl Network {
-    pub(crate) fn new(config: NetworkConfig, limit_loopback: bool, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(config: NetworkConfig, limits: &Limits, admission: Arc<Admission>) -> Self {
+        let config = config.with_room_for(limits.message_bytes_max);
         Self {
             origins: Origins(config.origins),
             proxies: Proxies { trusted: config.trusted_proxies, source: config.client_address },
             proxy_protocol: config.proxy_protocol,
-            limit_loopback,
+            limit_loopback: limits.limit_loopback,
             accepts: Rates::new(config.accepts, config.addresses_max),
             handshakes: Rates::new(config.handshakes, config.addresses_max),
             visits: Arc::default(),

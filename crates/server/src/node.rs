@@ -243,8 +243,7 @@ impl Builder {
         };
         let (threads, traffic) = start.workers(polls, &inboxes)?;
         let admission = Admission::new(self.limits);
-        let network = self.network.with_room_for(settings.limits.message_bytes_max);
-        let network = Arc::new(Network::new(network, settings.limits.limit_loopback, admission.clone()));
+        let network = Arc::new(Network::new(self.network, &settings.limits, admission.clone()));
         let tasks = [
             runtime.spawn(tick(broker.clone(), network.clone())),
             runtime.spawn(authentication.forget()),
