@@ -161,7 +161,7 @@ impl Memory {
         let channel =
             stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now_ms));
         if let Some(key) = &publish.idempotency_key
-            && let Some(position) = channel.idempotency.first_result(key, now_ms)
+            && let Some(position) = channel.idempotency.first_result(key.as_str(), now_ms)
         {
             self.reply(reply, Reply::Published { position, duplicate: true });
             return;
