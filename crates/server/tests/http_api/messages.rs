@@ -110,6 +110,7 @@ async fn an_idempotency_key_may_come_as_a_header() {
         ("publish", &["order-8", "order-8"], message.clone()),
         ("publish", &[""], message.clone()),
         ("broadcast", &["order-8"], json!({"message": 1})),
+        ("broadcast", &[], json!({"message": 1, "idempotency_key": "order-8"})),
         ("batch", &["order-8"], json!({"operations": [{"publish": message}]})),
         ("send", &["order-8"], json!({"user": "ann", "data": 1})),
         ("counts", &["order-8"], json!({})),

@@ -73,12 +73,6 @@ async fn wrong_members_are_named() {
         ),
         ("broadcast", r#"{"room":"a"}"#.into(), "missing_field", json!("message")),
         ("broadcast", r#"{"message":1,"data":1}"#.into(), "invalid_request", json!("data")),
-        (
-            "broadcast",
-            r#"{"message":1,"idempotency_key":"k"}"#.into(),
-            "invalid_request",
-            json!("idempotency_key"),
-        ),
         // A room that got lost on the way is not everyone.
         ("broadcast", r#"{"room":null,"message":1}"#.into(), "invalid_field", json!("room")),
         ("send", r#"{"data":1}"#.into(), "missing_field", json!("user")),
