@@ -48,6 +48,8 @@ pub struct Memory {
     patterns: RwLock<PatternIndex<ShardCounts>>,
     /// The size of `patterns`, so that without any a publish takes no lock for them.
     pattern_count: AtomicUsize,
+    /// Counts the changes of `patterns`.
+    pattern_generation: AtomicU64,
     users: Mutex<Users>,
     inboxes: Arc<dyn Inboxes>,
     clock: Clock,
@@ -107,6 +109,7 @@ impl Memory {
             hasher: foldhash::fast::FixedState::with_seed(seed),
             patterns: RwLock::default(),
             pattern_count: AtomicUsize::new(0),
+            pattern_generation: AtomicU64::new(0),
             users: Mutex::new(Users::new(limits.last_seen_users_max)),
             inboxes,
             clock,
@@ -151,6 +154,10 @@ impl Memory {
 
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
         let now_ms = (self.clock)();
+        // Before the stripe is locked, because others wait for it. Only if patterns have changed meanwhile they are looked
+        // at again: who listens misses nothing between two messages that it gets.
+        let generation = self.pattern_generation.load(Ordering::Acquire);
+        let mut listening = self.listening(&publish.channel);
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
         // Every message kept shares the one name, not the one it was sent with.
@@ -166,11 +173,10 @@ impl Memory {
             self.reply(reply, Reply::Published { position, duplicate: true });
             return;
         }
-        let mut shards = channel.shards.mask();
-        if self.pattern_count.load(Ordering::Acquire) > 0 {
-            let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
-            patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
+        if self.pattern_generation.load(Ordering::Acquire) != generation {
+            listening = self.listening(&name);
         }
+        let shards = channel.shards.mask() | listening;
         if publish.kind == Kind::Message && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
@@ -187,6 +193,16 @@ impl Memory {
             self.inboxes.push(shard, Delivery::Publication(publication.clone()));
         }
         self.reply(reply, Reply::Published { position, duplicate: false });
+    }
+
+    /// The shards that listen to a pattern which the channel matches.
+    fn listening(&self, channel: &ChannelName) -> u64 {
+        let mut shards = 0;
+        if self.pattern_count.load(Ordering::Acquire) > 0 {
+            let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
+            patterns.for_each_match(channel.as_str(), |counts| shards |= counts.mask());
+        }
+        shards
     }
 
     /// Whether some of the shards have as much before them as they may.
@@ -317,6 +333,7 @@ impl Memory {
     fn listen(&self, shard: ShardId, pattern: &ChannelPattern) {
         let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
         patterns.entry(pattern, ShardCounts::default).add(shard);
+        self.pattern_generation.fetch_add(1, Ordering::Release);
         self.pattern_count.store(patterns.len(), Ordering::Release);
     }
 
