@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: one channel's numbering, history, members and keys
 //! - [`history`], [`presence`], [`idempotency`]: the parts of it
+//! - [`listening`]: which shards listen to which pattern
 //! - [`recency`]: which channels were used longest ago
 //! - [`users`]: who is online, independent of channels
 //!
@@ -11,13 +12,14 @@
 mod channel;
 mod history;
 mod idempotency;
+mod listening;
 mod presence;
 mod recency;
 mod users;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
@@ -26,12 +28,12 @@ use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, 
 use foldhash::HashMap;
 
 use crate::limits::Limits;
-use crate::patterns::PatternIndex;
 use crate::ports::broker::{
     Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
     Subscribe,
 };
-use channel::{Channel, ShardCounts};
+use channel::Channel;
+use listening::Listening;
 use recency::Recency;
 use users::Users;
 
@@ -44,12 +46,7 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub struct Memory {
     stripes: Box<[Mutex<Stripe>]>,
     hasher: foldhash::fast::FixedState,
-    /// Which shards listen to which pattern. Written by `Listen` and `Unlisten`, read by every publish.
-    patterns: RwLock<PatternIndex<ShardCounts>>,
-    /// The size of `patterns`, so that without any a publish takes no lock for them.
-    pattern_count: AtomicUsize,
-    /// Counts the changes of `patterns`.
-    pattern_generation: AtomicU64,
+    listening: Listening,
     users: Mutex<Users>,
     inboxes: Arc<dyn Inboxes>,
     clock: Clock,
@@ -107,9 +104,7 @@ impl Memory {
         Self {
             stripes: (0..STRIPES).map(Stripe::new).map(Mutex::new).collect(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
-            patterns: RwLock::default(),
-            pattern_count: AtomicUsize::new(0),
-            pattern_generation: AtomicU64::new(0),
+            listening: Listening::default(),
             users: Mutex::new(Users::new(limits.last_seen_users_max)),
             inboxes,
             clock,
@@ -125,7 +120,7 @@ impl Memory {
 
     /// Counts what is held.
     pub fn census(&self) -> Census {
-        let mut census = Census { patterns: self.pattern_count.load(Ordering::Acquire), ..Census::default() };
+        let mut census = Census { patterns: self.listening.count(), ..Census::default() };
         for stripe in &*self.stripes {
             let stripe = lock(stripe);
             census.channels += stripe.channels.len();
@@ -154,10 +149,7 @@ impl Memory {
 
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
         let now_ms = (self.clock)();
-        // Before the stripe is locked, because others wait for it. Only if patterns have changed meanwhile they are looked
-        // at again: who listens misses nothing between two messages that it gets.
-        let generation = self.pattern_generation.load(Ordering::Acquire);
-        let mut listening = self.listening(&publish.channel);
+        let listening = self.listening.find(&publish.channel);
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
         // Every message kept shares the one name, not the one it was sent with.
@@ -173,10 +165,7 @@ impl Memory {
             self.reply(reply, Reply::Published { position, duplicate: true });
             return;
         }
-        if self.pattern_generation.load(Ordering::Acquire) != generation {
-            listening = self.listening(&name);
-        }
-        let shards = channel.shards.mask() | listening;
+        let shards = channel.shards.mask() | self.listening.confirm(listening, &name);
         if publish.kind == Kind::Message && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
@@ -193,16 +182,6 @@ impl Memory {
             self.inboxes.push(shard, Delivery::Publication(publication.clone()));
         }
         self.reply(reply, Reply::Published { position, duplicate: false });
-    }
-
-    /// The shards that listen to a pattern which the channel matches.
-    fn listening(&self, channel: &ChannelName) -> u64 {
-        let mut shards = 0;
-        if self.pattern_count.load(Ordering::Acquire) > 0 {
-            let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
-            patterns.for_each_match(channel.as_str(), |counts| shards |= counts.mask());
-        }
-        shards
     }
 
     /// Whether some of the shards have as much before them as they may.
@@ -330,24 +309,6 @@ impl Memory {
         }
     }
 
-    fn listen(&self, shard: ShardId, pattern: &ChannelPattern) {
-        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
-        patterns.entry(pattern, ShardCounts::default).add(shard);
-        self.pattern_generation.fetch_add(1, Ordering::Release);
-        self.pattern_count.store(patterns.len(), Ordering::Release);
-    }
-
-    fn unlisten(&self, shard: ShardId, pattern: &ChannelPattern) {
-        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = patterns.get_mut(pattern) {
-            counts.remove(shard);
-            if counts.mask() == 0 {
-                patterns.remove(pattern);
-            }
-        }
-        self.pattern_count.store(patterns.len(), Ordering::Release);
-    }
-
     fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
@@ -432,11 +393,11 @@ impl Broker for Memory {
                 Reply::Done
             }
             Request::Listen(shard, pattern) => {
-                self.listen(shard, &pattern);
+                self.listening.listen(shard, &pattern);
                 Reply::Done
             }
             Request::Unlisten(shard, pattern) => {
-                self.unlisten(shard, &pattern);
+                self.listening.unlisten(shard, &pattern);
                 Reply::Done
             }
             Request::History { channel, range } => self.history(&channel, range),
