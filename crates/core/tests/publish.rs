@@ -155,10 +155,39 @@ fn the_first_result_under_a_key_is_the_result_of_every_repetition() {
          bob> message x A.2 two
          ann: publish #3 x one idem=k
          ann> published #3 A.1 again
-         api publish x one idem=k
-         api> published A.1 again
          api publish y one idem=k
          api> published B.1",
+    );
+}
+
+/// Keys were the channel's: who guessed the key of another sender, such as an order's number, swallowed their message, the
+/// backend's too.
+#[test]
+fn a_key_belongs_to_its_sender() {
+    check(
+        "open ann
+         open phone user=ann shard=1
+         open bob shard=1
+         open guest anonymous
+         bob: subscribe x
+         bob> subscribed x A.0 replayed=0
+         ann: publish #1 x mine idem=k
+         ann> published #1 A.1
+         bob> message x A.1 mine
+         bob: publish #2 x his idem=k
+         bob> published #2 A.2
+         api publish x backend idem=k
+         bob> message x A.3 backend
+         api> published A.3
+         guest: publish #3 x theirs idem=k
+         bob> message x A.4 theirs
+         guest> published #3 A.4
+         phone: publish #4 x mine idem=k
+         phone> published #4 A.1 again
+         guest: publish #5 x theirs idem=k
+         guest> published #5 A.4 again
+         api publish x backend idem=k from=ann
+         api> published A.3 again",
     );
 }
 

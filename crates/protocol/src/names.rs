@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 /// The longest channel name or pattern, in bytes of UTF-8.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
+/// The most tokens of a pattern.
+pub const PATTERN_TOKENS_MAX: usize = 12;
+/// The most `*` of a pattern. Together with the tokens it bounds what matching one name can cost, whatever patterns there
+/// are: a name meets at most one branch for each choice of three of its tokens.
+pub const PATTERN_WILDCARDS_MAX: usize = 3;
 /// The longest user id, in bytes of UTF-8.
 pub const USER_ID_BYTES_MAX: usize = 255;
 
@@ -20,6 +25,8 @@ pub enum NameError {
     ControlCharacter,
     /// A pattern has `>` before its end, an empty token, or no wildcard.
     BadWildcard,
+    /// A pattern has more than [`PATTERN_TOKENS_MAX`] tokens or more than [`PATTERN_WILDCARDS_MAX`] `*`.
+    TooManyTokens,
 }
 
 impl NameError {
@@ -32,6 +39,7 @@ impl NameError {
             NameError::BadWildcard => {
                 "a pattern has tokens between dots, at least one of them \"*\", or \">\" as the last"
             }
+            NameError::TooManyTokens => "a pattern has at most 12 tokens, and at most 3 of them are \"*\"",
         }
     }
 }
@@ -112,25 +120,30 @@ impl ChannelPattern {
     /// Validates a pattern.
     ///
     /// # Errors
-    /// When it would not be a valid name, has an empty token, `>` before its end, or no wildcard at all.
+    /// When it would not be a valid name, has an empty token, `>` before its end, no wildcard at all, or too many tokens
+    /// or wildcards.
     pub fn new(pattern: &str) -> Result<Self, NameError> {
         check(pattern, CHANNEL_NAME_BYTES_MAX)?;
         let (namespace, topic) = split(pattern);
         if namespace.contains(['*', '>']) {
             return Err(NameError::BadWildcard);
         }
-        let mut wild = false;
+        let (mut count, mut wildcards, mut ends_open) = (0, 0, false);
         let mut tokens = topic.split('.').peekable();
         while let Some(token) = tokens.next() {
+            count += 1;
             match token {
                 "" => return Err(NameError::BadWildcard),
-                "*" => wild = true,
-                ">" if tokens.peek().is_none() => wild = true,
+                "*" => wildcards += 1,
+                ">" if tokens.peek().is_none() => ends_open = true,
                 ">" => return Err(NameError::BadWildcard),
                 _ => {}
             }
         }
-        if wild { Ok(Self(pattern.into())) } else { Err(NameError::BadWildcard) }
+        if count > PATTERN_TOKENS_MAX || wildcards > PATTERN_WILDCARDS_MAX {
+            return Err(NameError::TooManyTokens);
+        }
+        if wildcards > 0 || ends_open { Ok(Self(pattern.into())) } else { Err(NameError::BadWildcard) }
     }
 
     /// The pattern as text.
@@ -255,6 +268,27 @@ mod tests {
         for pattern in ["", "orders", "orders.>.paid", "a..*", "*:a", "a*b", ".*"] {
             assert!(ChannelPattern::new(pattern).is_err(), "{pattern:?} was accepted");
         }
+    }
+
+    #[test]
+    fn patterns_have_so_many_tokens_and_wildcards() {
+        let tokens = |count: usize| vec!["a"; count].join(".");
+        for good in [
+            "*.*.*".to_owned(),
+            "*.*.*.>".to_owned(),
+            format!("{}.*", tokens(11)),
+            format!("{}.>", tokens(11)),
+        ] {
+            assert!(ChannelPattern::new(&good).is_ok(), "{good}");
+        }
+        for bad in ["*.*.*.*".to_owned(), format!("{}.*", tokens(12)), format!("{}.>", tokens(12))] {
+            assert_eq!(ChannelPattern::new(&bad), Err(NameError::TooManyTokens), "{bad}");
+        }
+        let text = NameError::TooManyTokens.text();
+        assert!(
+            text.contains(&PATTERN_TOKENS_MAX.to_string())
+                && text.contains(&PATTERN_WILDCARDS_MAX.to_string())
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::broker::{
-    Broker, ChannelState, Delivery, HistoryPage, Inboxes, Instruction, Publish, Reply, ReplyTo, Request,
-    ShardId, Target,
+    Broker, ChannelState, Delivery, HistoryPage, IdempotencyKey, Inboxes, Instruction, Publish, Reply,
+    ReplyTo, Request, ShardId, Target,
 };
 use fanfare_core::shard::Shard;
 use fanfare_protocol::command::{HistoryRange, Topic};
@@ -180,7 +180,7 @@ impl Fanfare {
             exclude_sender: false,
             data: message.data,
             labels: message.labels,
-            idempotency_key: message.idempotency_key,
+            idempotency_key: message.idempotency_key.as_deref().map(IdempotencyKey::of_backend),
         };
         match self.ask(Request::Publish(publish)).await? {
             Reply::Published { position, duplicate } => Ok(Published { position, duplicate }),

@@ -2,6 +2,7 @@
 //!
 //! - `operations`: one file for each, all of the same shape; their table is the only list of them
 //! - `operation`: that shape, and how an operation becomes a route
+//! - `idempotency`: the header with the key of a repeated request
 //! - `body`, `query`: from bytes to a request, with errors that name the field or the place
 //! - `access`: who may
 //! - `openapi`: the document, made from the same table
@@ -12,6 +13,7 @@ mod access;
 mod body;
 mod error;
 mod fields;
+mod idempotency;
 mod openapi;
 mod operation;
 mod operations;
@@ -126,18 +128,26 @@ async fn posted(
         body::discard(&head.headers, body).await;
         return Err(error);
     }
+    let key = match idempotency::key(&head.headers, route) {
+        Ok(key) => key,
+        Err(error) => {
+            body::discard(&head.headers, body).await;
+            return Err(error);
+        }
+    };
     let bytes_max = state.body_bytes_max(route);
     let bytes = body::read(&head.headers, body, bytes_max, state.body_deadline).await?;
-    (route.call)(state, bytes).await
+    (route.call)(state, bytes, key).await
 }
 
 async fn get(State(state): State<Arc<ApiState>>, route: &'static Route, request: Request) -> Response {
     let (calls, began) = (state.fanfare.calls.clone(), Instant::now());
     let (head, _) = request.into_parts();
     let asked = access::check(&state.keys, &head.headers)
-        .and_then(|()| query::to_json(head.uri.query().unwrap_or_default(), route.query));
+        .and_then(|()| idempotency::key(&head.headers, route))
+        .and_then(|_none| query::to_json(head.uri.query().unwrap_or_default(), route.query));
     let result = match asked {
-        Ok(bytes) => (route.call)(state, bytes).await,
+        Ok(bytes) => (route.call)(state, bytes, None).await,
         Err(error) => Err(error),
     };
     answer(route, &calls, began, result)

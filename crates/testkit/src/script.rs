@@ -11,7 +11,7 @@
 //! A topic with `*` or `>` in it is a pattern. Everything else is described where it is run: [`crate::run`].
 
 use bytes::Bytes;
-use fanfare_core::ports::broker::{Instruction, Publish, Target};
+use fanfare_core::ports::broker::{IdempotencyKey, Instruction, Publish, Target};
 use fanfare_core::shard::Settings;
 use fanfare_protocol::command::{HistoryRange, Secret, Status, SubscribeOptions, Topic};
 use fanfare_protocol::publication::{Filter, Kind, Labels};
@@ -246,7 +246,7 @@ pub fn publish(line: &str, settings: &Settings) -> Publish {
         exclude_sender: false,
         data: payload(words.get(2).unwrap_or_default()),
         labels: words.labels(),
-        idempotency_key: words.option("idem").map(Into::into),
+        idempotency_key: words.option("idem").map(IdempotencyKey::of_backend),
     }
 }
 

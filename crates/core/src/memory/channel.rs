@@ -140,7 +140,7 @@ impl Channel {
         self.history.push(publication.clone(), &publish.namespace, now_ms);
         if let Some(key) = publish.idempotency_key {
             let until_ms = now_ms + publish.namespace.idempotency_ttl_ms;
-            self.idempotency.remember(key, position, until_ms, keys_max);
+            self.idempotency.remember(key.into_text(), position, until_ms, keys_max);
         }
         publication
     }

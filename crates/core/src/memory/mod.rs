@@ -3,6 +3,7 @@
 //! - [`channel`]: one channel's numbering, history, members and keys
 //! - [`history`], [`presence`], [`idempotency`]: the parts of it
 //! - [`leaving`]: who leaves a channel, and when that counts
+//! - [`listening`]: which shards listen to which pattern
 //! - [`recency`]: which channels were used longest ago
 //! - [`users`]: who is online, independent of channels
 //!
@@ -13,13 +14,14 @@ mod channel;
 mod history;
 mod idempotency;
 mod leaving;
+mod listening;
 mod presence;
 mod recency;
 mod users;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
@@ -28,12 +30,12 @@ use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position};
 use foldhash::HashMap;
 
 use crate::limits::Limits;
-use crate::patterns::PatternIndex;
 use crate::ports::broker::{
     Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
     Subscribe,
 };
-use channel::{Channel, ShardCounts};
+use channel::Channel;
+use listening::Listening;
 use recency::Recency;
 use users::Users;
 
@@ -46,10 +48,7 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub struct Memory {
     stripes: Box<[Mutex<Stripe>]>,
     hasher: foldhash::fast::FixedState,
-    /// Which shards listen to which pattern. Written by `Listen` and `Unlisten`, read by every publish.
-    patterns: RwLock<PatternIndex<ShardCounts>>,
-    /// The size of `patterns`, so that without any a publish takes no lock for them.
-    pattern_count: AtomicUsize,
+    listening: Listening,
     users: Mutex<Users>,
     inboxes: Arc<dyn Inboxes>,
     clock: Clock,
@@ -107,8 +106,7 @@ impl Memory {
         Self {
             stripes: (0..STRIPES).map(Stripe::new).map(Mutex::new).collect(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
-            patterns: RwLock::default(),
-            pattern_count: AtomicUsize::new(0),
+            listening: Listening::default(),
             users: Mutex::new(Users::new(limits.last_seen_users_max)),
             inboxes,
             clock,
@@ -124,7 +122,7 @@ impl Memory {
 
     /// Counts what is held.
     pub fn census(&self) -> Census {
-        let mut census = Census { patterns: self.pattern_count.load(Ordering::Acquire), ..Census::default() };
+        let mut census = Census { patterns: self.listening.count(), ..Census::default() };
         for stripe in &*self.stripes {
             let stripe = lock(stripe);
             census.channels += stripe.channels.len();
@@ -153,6 +151,7 @@ impl Memory {
 
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
         let now_ms = (self.clock)();
+        let listening = self.listening.find(&publish.channel);
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
         // Every message kept shares the one name, not the one it was sent with.
@@ -163,16 +162,12 @@ impl Memory {
         let channel =
             stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now_ms));
         if let Some(key) = &publish.idempotency_key
-            && let Some(position) = channel.idempotency.first_result(key, now_ms)
+            && let Some(position) = channel.idempotency.first_result(key.as_str(), now_ms)
         {
             self.reply(reply, Reply::Published { position, duplicate: true });
             return;
         }
-        let mut shards = channel.shards.mask();
-        if self.pattern_count.load(Ordering::Acquire) > 0 {
-            let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
-            patterns.for_each_match(name.as_str(), |counts| shards |= counts.mask());
-        }
+        let shards = channel.shards.mask() | self.listening.confirm(listening, &name);
         if publish.kind == Kind::Message && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
@@ -286,23 +281,6 @@ impl Memory {
         }
     }
 
-    fn listen(&self, shard: ShardId, pattern: &ChannelPattern) {
-        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
-        patterns.entry(pattern, ShardCounts::default).add(shard);
-        self.pattern_count.store(patterns.len(), Ordering::Release);
-    }
-
-    fn unlisten(&self, shard: ShardId, pattern: &ChannelPattern) {
-        let mut patterns = self.patterns.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = patterns.get_mut(pattern) {
-            counts.remove(shard);
-            if counts.mask() == 0 {
-                patterns.remove(pattern);
-            }
-        }
-        self.pattern_count.store(patterns.len(), Ordering::Release);
-    }
-
     fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
         let now_ms = (self.clock)();
         let mut stripe = self.stripe(name);
@@ -387,11 +365,11 @@ impl Broker for Memory {
                 Reply::Done
             }
             Request::Listen(shard, pattern) => {
-                self.listen(shard, &pattern);
+                self.listening.listen(shard, &pattern);
                 Reply::Done
             }
             Request::Unlisten(shard, pattern) => {
-                self.unlisten(shard, &pattern);
+                self.listening.unlisten(shard, &pattern);
                 Reply::Done
             }
             Request::History { channel, range } => self.history(&channel, range),

@@ -162,7 +162,40 @@ pub struct Publish {
     /// Tags and key.
     pub labels: Option<Box<Labels>>,
     /// The first result under this key is the result of every repetition.
-    pub idempotency_key: Option<Box<str>>,
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// An idempotency key together with the sender whose key it is: whoever guesses the key of another sender gets a result of
+/// their own. Different senders or keys never make the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(Box<str>);
+
+impl IdempotencyKey {
+    /// A key of the backend.
+    pub fn of_backend(key: &str) -> Self {
+        Self(format!("b:{key}").into())
+    }
+
+    /// A key of a user, on whichever connection.
+    pub fn of_user(user: &UserId, key: &str) -> Self {
+        let user = user.as_str();
+        Self(format!("u{}:{user}{key}", user.len()).into())
+    }
+
+    /// A key of a connection without a user.
+    pub fn of_connection(connection: ConnectionId, key: &str) -> Self {
+        Self(format!("c{connection}:{key}").into())
+    }
+
+    /// As text, for who keeps it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, owned.
+    pub fn into_text(self) -> Box<str> {
+        self.0
+    }
 }
 
 /// A connection that joins a channel.
@@ -323,4 +356,27 @@ pub enum Delivery {
     Lost(ChannelName),
     /// A look at the shard, for metrics and listings. Must be quick.
     Inspect(Box<dyn FnOnce(&Shard) + Send>),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn different_senders_or_keys_never_make_the_same_idempotency_key() {
+        let words = ["", "a", "ab", "b", "1:a", "u1:a", "b:", "c", ":", "2:ab"];
+        let mut keys = HashSet::new();
+        let mut count = 0;
+        for key in words {
+            let users = words.iter().filter_map(|user| UserId::new(user).ok());
+            let mut all: Vec<_> = users.map(|user| IdempotencyKey::of_user(&user, key)).collect();
+            all.push(IdempotencyKey::of_backend(key));
+            all.push(IdempotencyKey::of_connection(ConnectionId { node: 1, serial: 7 }, key));
+            count += all.len();
+            keys.extend(all);
+        }
+        assert_eq!(keys.len(), count);
+    }
 }

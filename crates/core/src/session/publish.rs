@@ -6,7 +6,7 @@ use fanfare_protocol::{ChannelName, ErrorCode, Payload, RequestId};
 
 use super::SessionKey;
 use crate::auth::Operation;
-use crate::ports::broker::{Publish, ReplyTo, Request};
+use crate::ports::broker::{IdempotencyKey, Publish, ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
 /// A client's message, on its way to the broker.
@@ -38,6 +38,10 @@ impl Shard {
             return self.fail(key, id.as_ref(), ErrorCode::DataTooLarge);
         }
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let idempotency_key = message.idempotency_key.map(|key| match &session.opening.identity.user {
+            Some(user) => IdempotencyKey::of_user(user, &key),
+            None => IdempotencyKey::of_connection(session.id, &key),
+        });
         let publish = Publish {
             channel: message.channel,
             namespace,
@@ -48,7 +52,7 @@ impl Shard {
             exclude_sender: !message.echo,
             data: message.data,
             labels: message.labels,
-            idempotency_key: message.idempotency_key,
+            idempotency_key,
         };
         let ticket = self.ask(key, id, Question::Publish { acknowledge });
         self.broker.submit(Request::Publish(publish), ReplyTo::Shard(self.id, ticket));

@@ -1,5 +1,6 @@
 //! What commands cost, and which may be given by a client that has not said yet who it is.
 
+use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::ErrorEvent;
 use fanfare_protocol::{CloseCode, Command, ErrorCode, Event, Rejection, RequestId};
 
@@ -122,6 +123,11 @@ impl Shard {
 fn cost_of(command: &Command, costs: &Costs) -> u32 {
     match command {
         Command::Message { .. } | Command::Publish { .. } => costs.publish,
+        // Each wildcard multiplies what matching may cost everybody who publishes.
+        Command::Subscribe { topic: Topic::Pattern(pattern), .. } => {
+            let wildcards = pattern.as_str().bytes().filter(|byte| *byte == b'*').count() as u32;
+            costs.subscribe.saturating_mul(1 + wildcards)
+        }
         Command::Subscribe { .. } | Command::Unsubscribe { .. } => costs.subscribe,
         Command::History { .. } => costs.history,
         Command::Presence { .. } | Command::Users { .. } | Command::SetStatus { .. } => costs.presence,

@@ -29,6 +29,23 @@ pub(super) struct Scope<'a> {
     pub(super) body: &'a Bytes,
     /// The largest payload.
     pub(super) message_bytes_max: usize,
+    /// The header `Idempotency-Key`. Only operations whose route says that they honour it see one.
+    pub(super) idempotency_key: Option<&'a str>,
+}
+
+impl Scope<'_> {
+    /// The idempotency key, out of the body or the header. Both may name the same.
+    pub(super) fn idempotency_key(&self, in_body: &Text<'_>) -> Result<Option<Box<str>>, ApiError> {
+        let in_body = short(in_body, "idempotency_key")?;
+        match (in_body, self.idempotency_key) {
+            (Some(body), Some(header)) if *body != *header => {
+                let text = "the header Idempotency-Key and the member \"idempotency_key\" differ";
+                Err(ApiError::new(ErrorCode::InvalidRequest, text).at("idempotency_key"))
+            }
+            (Some(key), _) => Ok(Some(key)),
+            (None, header) => Ok(header.map(Into::into)),
+        }
+    }
 }
 
 /// A place in a channel's history.

@@ -28,6 +28,8 @@ pub(super) trait Operation: Sized + Send + 'static {
     const QUERY: Option<&'static [Parameter]> = None;
     /// Whether it may be part of a batch.
     const IN_BATCH: bool = false;
+    /// Whether it honours an idempotency key.
+    const KEYED: bool = false;
     /// Whether its body holds many messages.
     const MANY: bool = false;
     /// The body.
@@ -48,8 +50,8 @@ pub(super) type Answer = Box<RawValue>;
 /// An operation under way.
 pub(super) type Running = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
 
-/// Starts an operation on a body.
-pub(super) type Call = fn(Arc<ApiState>, Bytes) -> Running;
+/// Starts an operation on a body, perhaps under the idempotency key of a header.
+pub(super) type Call = fn(Arc<ApiState>, Bytes, Option<Box<str>>) -> Running;
 
 /// An operation without its types.
 #[derive(Clone)]
@@ -59,6 +61,7 @@ pub(super) struct Route {
     pub(super) get: bool,
     pub(super) query: &'static [Parameter],
     pub(super) in_batch: bool,
+    pub(super) keyed: bool,
     pub(super) many: bool,
     pub(super) call: Call,
     pub(super) request: Shape,
@@ -87,6 +90,7 @@ impl Route {
             get: O::QUERY.is_some(),
             query: O::QUERY.unwrap_or_default(),
             in_batch: O::IN_BATCH,
+            keyed: O::KEYED,
             many: O::MANY,
             call: call::<O>,
             request: Shape::of::<O::Request<'static>>(),
@@ -99,16 +103,17 @@ impl Route {
     }
 }
 
-fn call<O: Operation>(state: Arc<ApiState>, bytes: Bytes) -> Running {
+fn call<O: Operation>(state: Arc<ApiState>, bytes: Bytes, key: Option<Box<str>>) -> Running {
     Box::pin(async move {
-        let operation = understand::<O>(&state, &bytes)?;
+        let operation = understand::<O>(&state, &bytes, key.as_deref())?;
         let reply = operation.perform(&state).await?;
         serde_json::value::to_raw_value(&reply).map_err(|_| ErrorCode::Internal.into())
     })
 }
 
 /// On its own, so that what is borrowed from the body is gone before anything is awaited.
-fn understand<O: Operation>(state: &ApiState, bytes: &Bytes) -> Result<O, ApiError> {
+fn understand<O: Operation>(state: &ApiState, bytes: &Bytes, key: Option<&str>) -> Result<O, ApiError> {
     let request = body::parse(bytes)?;
-    O::understand(request, &Scope { body: bytes, message_bytes_max: state.message_bytes_max })
+    let message_bytes_max = state.message_bytes_max;
+    O::understand(request, &Scope { body: bytes, message_bytes_max, idempotency_key: key })
 }

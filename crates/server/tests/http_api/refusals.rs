@@ -72,7 +72,7 @@ async fn wrong_members_are_named() {
             json!("idempotency_key"),
         ),
         ("broadcast", r#"{"room":"a"}"#.into(), "missing_field", json!("message")),
-        ("broadcast", r#"{"room":"","message":1}"#.into(), "invalid_channel", json!("room")),
+        ("broadcast", r#"{"message":1,"data":1}"#.into(), "invalid_request", json!("data")),
         // A room that got lost on the way is not everyone.
         ("broadcast", r#"{"room":null,"message":1}"#.into(), "invalid_field", json!("room")),
         ("send", r#"{"data":1}"#.into(), "missing_field", json!("user")),

@@ -92,7 +92,7 @@ impl Operation for Batch {
     async fn perform(self, state: &Arc<ApiState>) -> Result<BatchReply, ApiError> {
         // All are polled once, first to last, before any is waited for; each submits at its first poll.
         let running = self.0.into_iter().map(async |operation| match operation {
-            Ok((call, bytes)) => call(state.clone(), bytes).await,
+            Ok((call, bytes)) => call(state.clone(), bytes, None).await,
             Err(error) => Err(error),
         });
         let results = join_all(running).await.into_iter().map(|result| match result {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use fanfare_core::ports::broker::Target;
 use fanfare_protocol::event::Direct;
-use fanfare_protocol::{ChannelName, Payload};
+use fanfare_protocol::{ChannelName, ErrorCode, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::send::now_ms;
-use crate::handle::Message;
+use crate::handle::{Message, Published};
 use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Scope, Text, given, present};
@@ -20,19 +20,29 @@ use crate::http_api::operation::Operation;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http_api) struct BroadcastRequest<'a> {
-    /// Which channel. It may be left out, but not be `null`: a caller whose room got lost does not mean everyone.
+    /// Which channel. Left out or empty it means everyone. It may not be `null`: a caller whose room got lost does not
+    /// mean everyone.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false, example = "chat:lobby")]
+    #[schema(value_type = String, min_length = 0, max_length = 255, required = false, example = "chat:lobby")]
     room: Text<'a>,
-    /// Any JSON value.
+    /// Any JSON value. Either `message` or `data`.
     #[serde(borrow, default, deserialize_with = "present")]
-    #[schema(value_type = Value, required = true)]
+    #[schema(value_type = Value, required = false)]
     message: Option<&'a RawValue>,
+    /// The same as `message`.
+    #[serde(borrow, default, deserialize_with = "present")]
+    #[schema(value_type = Value, required = false)]
+    data: Option<&'a RawValue>,
+    /// With a room: the first result under this key is the result of every repetition.
+    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    idempotency_key: Text<'a>,
 }
 
-/// Where the message stands in its room; empty without a room.
+/// That it was sent, and with a room where the message stands there.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct BroadcastReply {
+    /// Always true: what fails is answered with an error.
+    success: bool,
     /// Its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
@@ -41,34 +51,51 @@ pub(in crate::http_api) struct BroadcastReply {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     epoch: Option<String>,
+    /// Whether the idempotency key had been used, so that this is the first result again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    duplicate: Option<bool>,
 }
 
 pub(in crate::http_api) struct Broadcast {
     room: Option<ChannelName>,
     message: Payload,
+    idempotency_key: Option<Box<str>>,
 }
 
 impl Operation for Broadcast {
     const NAME: &'static str = "broadcast";
     const ABOUT: &'static str = "Send a message to a room or to everyone";
     const IN_BATCH: bool = true;
+    const KEYED: bool = true;
     type Request<'a> = BroadcastRequest<'a>;
     type Reply = BroadcastReply;
 
     fn understand(request: BroadcastRequest<'_>, scope: &Scope<'_>) -> Result<Self, ApiError> {
-        let room = request.room.map(|room| fields::channel(&room, "room")).transpose()?;
-        let message = fields::required(request.message, "message")?;
-        Ok(Self { room, message: scope.payload(Some(message), &None, "message")? })
+        let room = request.room.filter(|room| !room.is_empty());
+        let room = room.map(|room| fields::channel(&room, "room")).transpose()?;
+        if request.message.is_some() && request.data.is_some() {
+            let text = "\"message\" and \"data\" are the same: give one of them";
+            return Err(ApiError::new(ErrorCode::InvalidRequest, text).at("data"));
+        }
+        let message = fields::required(request.message.or(request.data), "message")?;
+        let idempotency_key = scope.idempotency_key(&request.idempotency_key)?;
+        if room.is_none() && idempotency_key.is_some() {
+            let text = "a message to everyone is in no room that could remember an idempotency key";
+            return Err(ApiError::new(ErrorCode::InvalidRequest, text).at("idempotency_key"));
+        }
+        Ok(Self { room, message: scope.payload(Some(message), &None, "message")?, idempotency_key })
     }
 
     async fn perform(self, state: &Arc<ApiState>) -> Result<BroadcastReply, ApiError> {
         if let Some(room) = self.room {
-            let position = state.fanfare.publish(room, Message::new(self.message)).await?.position;
+            let message = Message { idempotency_key: self.idempotency_key, ..Message::new(self.message) };
+            let Published { position, duplicate } = state.fanfare.publish(room, message).await?;
             let (offset, epoch) = (Some(position.offset), Some(position.epoch.to_string()));
-            return Ok(BroadcastReply { offset, epoch });
+            return Ok(BroadcastReply { success: true, offset, epoch, duplicate: Some(duplicate) });
         }
         let direct = Direct { from: None, data: self.message, timestamp_ms: now_ms() };
         state.fanfare.send(Target::Everyone, direct).await?;
-        Ok(BroadcastReply { offset: None, epoch: None })
+        Ok(BroadcastReply { success: true, offset: None, epoch: None, duplicate: None })
     }
 }

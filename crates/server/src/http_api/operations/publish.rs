@@ -70,6 +70,7 @@ impl Operation for Publish {
     const NAME: &'static str = "publish";
     const ABOUT: &'static str = "Publish a message to a channel";
     const IN_BATCH: bool = true;
+    const KEYED: bool = true;
     type Request<'a> = PublishRequest<'a>;
     type Reply = PublishReply;
 
@@ -79,7 +80,7 @@ impl Operation for Publish {
             data: scope.payload(request.data, &request.binary, "data")?,
             from: request.from.map(|id| fields::user(&id, "from")).transpose()?,
             labels: fields::labels(request.tags, &request.key)?,
-            idempotency_key: fields::short(&request.idempotency_key, "idempotency_key")?,
+            idempotency_key: scope.idempotency_key(&request.idempotency_key)?,
         };
         Ok(Self { channel, message })
     }
