@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
 use fanfare_protocol::publication::Kind;
-use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position};
+use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position};
 use foldhash::HashMap;
 
 use crate::limits::Limits;
