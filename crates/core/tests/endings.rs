@@ -1,5 +1,6 @@
 //! How a conversation ends: what was asked is answered first, and the end itself has a deadline.
 
+use fanfare_core::namespace::Namespace;
 use fanfare_core::session::Ending;
 use fanfare_protocol::CloseCode;
 use fanfare_testkit::{Bench, Setup, check};
@@ -108,4 +109,60 @@ fn only_a_normal_close_is_a_deliberate_leave() {
             .run(&format!("bob: presence #1 x\nbob> presence #1 x users={members} connections=0 [{listed}]"));
         bench.end();
     }
+}
+
+/// A publish right before the message `disconnect` was carried out and not acknowledged, in 20 of 20 tries. In front of a
+/// close frame it was acknowledged each time.
+#[test]
+fn what_was_asked_before_a_disconnect_is_answered_and_nothing_behind_it_is_carried_out() {
+    check(
+        "open ann
+         hold
+         ann: publish #1 x 1
+         ann: request #2 work 2
+         ann: disconnect
+         ann: publish #3 x 3
+         release
+         ann> published #1 A.1
+         app answers two
+         ann> response #2 two
+         ann> CLOSE 1000
+         ann> GONE
+         open bob
+         bob: publish #1 x 2
+         bob> published #1 A.2",
+    );
+}
+
+/// Who asks to be disconnected and hangs up at once still says goodbye.
+#[test]
+fn a_disconnect_whose_client_hangs_up_before_the_answer_is_a_goodbye() {
+    let mut bench = Bench::new(&Setup { fallback: loud(), ..Setup::default() });
+    bench.run(
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open ann
+         ann: subscribe room
+         eve> joined room ann*1
+         ann> subscribed room A.0 replayed=0
+         hold
+         ann: publish #1 room 1
+         ann: disconnect",
+    );
+    let (key, shard) = (bench.clients[1].key.unwrap(), bench.clients[1].shard);
+    bench.shards[shard].end(key, Ending::HungUp);
+    bench.run(
+        "release
+         eve> message room A.1 1
+         eve> left room ann*0
+         ann> published #1 A.1
+         ann> CLOSE 1000
+         ann> GONE",
+    );
+    bench.end();
+}
+
+fn loud() -> Namespace {
+    Namespace { join_leave: true, ..Namespace::default() }
 }

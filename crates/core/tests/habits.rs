@@ -261,3 +261,43 @@ fn in_a_crowd_a_newcomer_brings_no_list() {
          bob> joined room bob*1",
     );
 }
+
+/// Joining twice was an error in every dialect. Hand-written clients join again whenever they connect, or are told to.
+#[test]
+fn where_repetition_is_no_error_joining_and_leaving_twice_is_answered_like_the_first_time_and_told_to_nobody()
+{
+    check_with(
+        |setup| {
+            habitual(setup);
+            setup.habits[0].repeats = true;
+            setup.habits[2].repeats = true;
+        },
+        "open eve lane=f
+         eve: subscribe #1 room
+         eve> subscribed #1 room A.0 replayed=0
+         eve> joined room eve*1
+         open ann lane=d
+         ann> connected c0.2 ann
+         hold
+         ann: subscribe #1 room
+         ann: subscribe #2 room
+         release
+         eve> joined room ann*1
+         ann> subscribed #1 room A.0 replayed=0
+         ann> joined room ann*1
+         ann> subscribed #2 room replayed=0
+         ann> joined room ann*1
+         ann> presence room users=2 connections=2 [ann*1 eve*1]
+         ann> presence room users=2 connections=2 [ann*1 eve*1]
+         eve: subscribe #3 room
+         eve> subscribed #3 room replayed=0
+         eve> joined room eve*1
+         eve: presence #4 room counts
+         eve> presence #4 room users=2 connections=2 []
+         ann: unsubscribe #5 room
+         eve> left room ann*0
+         ann> unsubscribed #5 room
+         ann: unsubscribe #6 room
+         ann> unsubscribed #6 room",
+    );
+}

@@ -171,6 +171,8 @@ fn a_session_closed_while_it_is_being_subscribed_leaves_nothing_behind() {
          ann: subscribe #2 x.*
          api disconnect users=ann 4000
          ann: disconnect
+         wait 3000
+         ann> PING
          ann> CLOSE 1000
          release
          api publish x 1

@@ -430,6 +430,8 @@ fn nothing_follows_the_close_frame() {
          ann: request #5 work 1
          api disconnect users=ann 4000
          ann: disconnect
+         wait 3000
+         ann> PING
          ann> CLOSE 1000
          release
          app answers late

@@ -320,3 +320,127 @@ fn the_longest_gone_are_forgotten_first() {
          dan> users #1 ann=offline bob=offline@2000 cid=offline@3000",
     );
 }
+
+/// One tab lost its line, and the user closed another tab: everybody was told that the user had left, and a moment later
+/// that the user had come.
+#[test]
+fn the_goodbye_of_one_tab_does_not_end_the_grace_of_another_that_was_lost() {
+    check_with(
+        loud,
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open phone user=ann
+         phone: subscribe room
+         eve> joined room ann*1
+         phone> subscribed room A.0 replayed=0
+         open tab user=ann shard=1
+         tab: subscribe room
+         tab> subscribed room A.0 replayed=0
+         phone cut
+         wait 1000
+         tab closes 1000
+         tab> CLOSE 1000
+         tab> GONE
+         wait 1000
+         open back user=ann
+         back: subscribe room
+         back> subscribed room A.0 replayed=0
+         back closes 1000
+         eve> left room ann*0
+         back> CLOSE 1000
+         back> GONE",
+    );
+}
+
+/// The same, and the lost one does not come back: the user has left when its grace period ends, and not later.
+#[test]
+fn the_grace_of_a_lost_tab_is_counted_from_its_own_loss() {
+    check_with(
+        loud,
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open phone user=ann
+         phone: subscribe room
+         eve> joined room ann*1
+         phone> subscribed room A.0 replayed=0
+         open tab user=ann shard=1
+         tab: subscribe room
+         tab> subscribed room A.0 replayed=0
+         phone cut
+         wait 6000
+         tab closes 1000
+         tab> CLOSE 1000
+         tab> GONE
+         wait 3750
+         wait 250
+         eve> left room ann*0
+         open tab2 user=ann
+         tab2: subscribe room
+         eve> joined room ann*1
+         tab2> subscribed room A.0 replayed=0
+         open again user=ann
+         again: subscribe room
+         again> subscribed room A.0 replayed=0
+         again cut
+         wait 12000
+         tab2 closes 1000
+         eve> left room ann*0
+         tab2> CLOSE 1000
+         tab2> GONE",
+    );
+}
+
+/// A user whom the backend had disconnected stayed in the list for the grace period, and the backend could do nothing
+/// about it.
+#[test]
+fn whom_the_backend_disconnects_has_left_at_once() {
+    check_with(
+        loud,
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open ann
+         ann: subscribe room
+         eve> joined room ann*1
+         ann> subscribed room A.0 replayed=0
+         open phone user=ann shard=1
+         phone: subscribe room
+         phone> subscribed room A.0 replayed=0
+         phone cut
+         api disconnect users=ann 4000
+         eve> left room ann*0
+         ann> disconnect 4000
+         ann> CLOSE 4000
+         ann> GONE",
+    );
+}
+
+/// The same of a user who has no connection any more, and of one who has another: nobody waits for the lost one.
+#[test]
+fn whom_the_backend_unsubscribes_or_disconnects_during_the_grace_has_left_at_once() {
+    check_with(
+        loud,
+        "open eve
+         eve: subscribe room
+         eve> subscribed room A.0 replayed=0
+         open ann
+         ann: subscribe room
+         eve> joined room ann*1
+         ann> subscribed room A.0 replayed=0
+         ann cut
+         api unsubscribe users=ann other
+         api unsubscribe users=bob room
+         api unsubscribe users=ann room
+         eve> left room ann*0
+         open bob
+         bob: subscribe room
+         eve> joined room bob*1
+         bob> subscribed room A.0 replayed=0
+         bob cut
+         api disconnect users=bob 4000
+         eve> left room bob*0
+         wait 20000",
+    );
+}

@@ -62,6 +62,8 @@ pub struct Habits {
     pub hears_members: bool,
     /// Whenever somebody comes, members get the list of all: `Presence` without an id.
     pub hears_roster: bool,
+    /// To subscribe twice, or to unsubscribe twice, is answered like the first time, and no error.
+    pub repeats: bool,
     /// A connection is in the one room that it named when it opened, comes with it and goes with it.
     pub one_room: bool,
     /// Its coming and going are entries of the room's history.

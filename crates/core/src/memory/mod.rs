@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: one channel's numbering, history, members and keys
 //! - [`history`], [`presence`], [`idempotency`]: the parts of it
+//! - [`leaving`]: who leaves a channel, and when that counts
 //! - [`listening`]: which shards listen to which pattern
 //! - [`recency`]: which channels were used longest ago
 //! - [`users`]: who is online, independent of channels
@@ -12,6 +13,7 @@
 mod channel;
 mod history;
 mod idempotency;
+mod leaving;
 mod listening;
 mod presence;
 mod recency;
@@ -24,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
 use fanfare_protocol::publication::Kind;
-use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position, UserId};
+use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position};
 use foldhash::HashMap;
 
 use crate::limits::Limits;
@@ -84,7 +86,7 @@ pub struct Census {
 struct Stripe {
     channels: HashMap<ChannelName, Channel>,
     /// When grace periods end.
-    graces: presence::Graces,
+    graces: leaving::Graces,
     held: Held,
 }
 
@@ -271,36 +273,6 @@ impl Memory {
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
-    fn unsubscribe(
-        &self,
-        shard: ShardId,
-        name: &ChannelName,
-        member: &UserId,
-        hears_members: bool,
-        deliberate: bool,
-    ) {
-        let now_ms = (self.clock)();
-        let mut stripe = self.stripe(name);
-        let stripe = &mut *stripe;
-        let Some(channel) = stripe.channels.get_mut(name) else { return };
-        channel.shards.remove(shard);
-        channel.used_ms = now_ms;
-        match channel.presence.leave(member, hears_members, deliberate, now_ms) {
-            presence::Leave::Still => {}
-            presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
-            presence::Leave::Gone(member) => self.tell_left(channel, name, member),
-        }
-        if self.settle(&mut stripe.held, name, channel, now_ms) {
-            stripe.channels.remove(name);
-        }
-    }
-
-    fn tell_left(&self, channel: &Channel, name: &ChannelName, member: Member) {
-        if channel.presence.is_heard() && channel.presence.users() < self.limits.join_leave_users_max {
-            self.tell(channel.shards.mask(), name, member, false);
-        }
-    }
-
     fn tell(&self, shards: u64, channel: &ChannelName, member: Member, joined: bool) {
         let member = Arc::new(member);
         for shard in each_shard(shards) {
@@ -407,6 +379,7 @@ impl Broker for Memory {
                 self.to_every_shard(|| Delivery::Direct(target.clone(), message.clone()))
             }
             Request::Instruct(target, instruction) => {
+                self.end_graces(&target, &instruction);
                 self.to_every_shard(|| Delivery::Instruct(target.clone(), instruction.clone()))
             }
             Request::UserOpened(user) => {
@@ -462,7 +435,7 @@ impl Broker for Memory {
 impl Stripe {
     fn new(index: usize) -> Self {
         let held = Held { stripe: index, ..Held::default() };
-        Self { channels: HashMap::default(), graces: presence::Graces::default(), held }
+        Self { channels: HashMap::default(), graces: leaving::Graces::default(), held }
     }
 }
 

@@ -1,11 +1,9 @@
 //! Who is in a channel. All connections of a user are one member.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use fanfare_protocol::event::Member;
-use fanfare_protocol::{ChannelName, Payload, UserId};
+use fanfare_protocol::{Payload, UserId};
 use foldhash::HashMap;
 
 use crate::ports::broker::Subscribe;
@@ -31,20 +29,28 @@ struct Entry {
     posted: bool,
     joined_ms: u64,
     last_seen_ms: u64,
+    /// Connections that were lost and of whose user no connection has come since, and until when they may come back.
+    lost: u32,
+    grace_until_ms: u64,
 }
 
 /// What came of a connection's leaving.
 #[derive(Debug)]
 pub(super) enum Leave {
-    /// The user has other connections here, or was none.
+    /// The user has other connections here, is awaited for a lost one already, or was none.
     Still,
-    /// The user counts as a member until then.
+    /// The connection may come back until then; the user counts as a member as long.
     Grace(u64),
     /// The user has left.
     Gone(Member),
 }
 
 impl Entry {
+    /// Whether a lost connection of the user may still come back.
+    fn is_awaited(&self, now_ms: u64) -> bool {
+        self.lost > 0 && self.grace_until_ms > now_ms
+    }
+
     fn member(&self, user: &UserId) -> Member {
         Member {
             user: user.clone(),
@@ -96,9 +102,13 @@ impl Presence {
                 posted: subscribe.posts_entries,
                 joined_ms: now_ms,
                 last_seen_ms: now_ms,
+                lost: 0,
+                grace_until_ms: 0,
             }
         });
         entry.connections += 1;
+        // A lost connection has come back, as far as anyone can tell.
+        entry.lost = entry.lost.saturating_sub(1);
         entry.last_seen_ms = now_ms;
         if let Some(info) = &subscribe.info {
             entry.info = Some(Box::new(info.clone()));
@@ -122,11 +132,13 @@ impl Presence {
         let Some(entry) = kept.members.get_mut(user) else { return Leave::Still };
         entry.connections = entry.connections.saturating_sub(1);
         entry.last_seen_ms = now_ms;
-        if entry.connections > 0 {
-            return Leave::Still;
-        }
         if !deliberate && kept.grace_ms > 0 {
-            return Leave::Grace(now_ms + u64::from(kept.grace_ms));
+            entry.lost = entry.lost.saturating_add(1);
+            entry.grace_until_ms = now_ms + u64::from(kept.grace_ms);
+            return Leave::Grace(entry.grace_until_ms);
+        }
+        if entry.connections > 0 || entry.is_awaited(now_ms) {
+            return Leave::Still;
         }
         let member = entry.member(user);
         self.remove(user);
@@ -137,12 +149,18 @@ impl Presence {
     pub(super) fn end_grace(&mut self, user: &UserId, now_ms: u64) -> Option<Member> {
         let kept = self.0.as_ref()?;
         let entry = kept.members.get(user)?;
-        if entry.connections > 0 || entry.last_seen_ms + u64::from(kept.grace_ms) > now_ms {
+        if entry.connections > 0 || entry.is_awaited(now_ms) {
             return None;
         }
         let member = entry.member(user);
         self.remove(user);
         Some(member)
+    }
+
+    /// Waits for no lost connection of the user any more; returns the member if the user has left by that.
+    pub(super) fn give_up(&mut self, user: &UserId, now_ms: u64) -> Option<Member> {
+        self.0.as_mut()?.members.get_mut(user)?.lost = 0;
+        self.end_grace(user, now_ms)
     }
 
     fn remove(&mut self, user: &UserId) {
@@ -174,26 +192,5 @@ impl Presence {
             Some(entry.member(user))
         });
         fits.collect()
-    }
-}
-
-/// The ends of grace periods, soonest first.
-#[derive(Debug, Default)]
-pub(super) struct Graces(BinaryHeap<Reverse<(u64, ChannelName, UserId)>>);
-
-impl Graces {
-    pub(super) fn push(&mut self, until_ms: u64, channel: ChannelName, user: UserId) {
-        self.0.push(Reverse((until_ms, channel, user)));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(ChannelName, UserId)> {
-        if self.0.peek()?.0.0 > now_ms {
-            return None;
-        }
-        self.0.pop().map(|Reverse((_, channel, user))| (channel, user))
     }
 }

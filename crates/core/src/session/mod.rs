@@ -58,6 +58,8 @@ pub enum Ending {
     Violation(CloseCode),
     /// It sent its close frame, perhaps with a code.
     Closed(Option<u16>),
+    /// It asked to be disconnected: our close frame comes first.
+    Asked,
     /// Its side of the connection ended without a word.
     HungUp,
 }

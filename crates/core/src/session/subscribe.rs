@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::dialect::Habits;
-use fanfare_protocol::event::Subscribed;
+use fanfare_protocol::event::{self, Members, Subscribed};
 use fanfare_protocol::{ErrorCode, Event, RequestId};
 
-use super::{SessionKey, Subscription, SubscriptionState};
+use super::{Session, SessionKey, Subscription, SubscriptionState};
 use crate::auth::Operation;
 use crate::channel::Member;
 use crate::namespace::Namespace;
@@ -52,6 +52,7 @@ impl Shard {
                 Some(token) if !matches!(state, SubscriptionState::Authorising(_)) => {
                     self.renew(key, id, topic, token);
                 }
+                None if self.takes_repetition(key) => self.subscribe_again(key, id, topic),
                 _ => self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed),
             };
         }
@@ -254,12 +255,75 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
         let index =
             channel.and_then(|channel| session.subscriptions.iter().position(|s| s.channel == channel));
-        let Some(index) = index else {
-            return self.fail(key, id, ErrorCode::NotSubscribed);
-        };
-        let subscription = session.subscriptions.swap_remove(index);
-        self.leave(key, subscription, true);
+        match index {
+            Some(index) => {
+                let subscription = session.subscriptions.swap_remove(index);
+                self.leave(key, subscription, true);
+            }
+            None if self.takes_repetition(key) => {}
+            None => return self.fail(key, id, ErrorCode::NotSubscribed),
+        }
         self.send(key, &Event::Unsubscribed { id, topic, reason: None });
+    }
+
+    /// Whether to subscribe or unsubscribe twice is no error in the session's dialect.
+    fn takes_repetition(&self, key: SessionKey) -> bool {
+        self.session(key).is_some_and(|session| self.lanes.habits(session.opening.lane).repeats)
+    }
+
+    /// Answers a subscription that the session has, or has asked for, already. The broker is asked who is there, so that
+    /// the answer comes behind that to the first time.
+    fn subscribe_again(&mut self, key: SessionKey, id: Option<RequestId>, topic: &Topic) {
+        let Topic::Channel(channel) = topic.clone() else {
+            return self.fail(key, id.as_ref(), ErrorCode::AlreadySubscribed);
+        };
+        let Some(session) = self.session(key) else { return };
+        let counts_only = !self.lanes.habits(session.opening.lane).hears_roster;
+        let ticket = self.ask(key, id, Question::Again { topic: topic.clone() });
+        self.broker.submit(Request::Presence { channel, counts_only }, ReplyTo::Shard(self.id, ticket));
+    }
+
+    /// The broker's answer to [`Shard::subscribe_again`]: the session is told what it was told the first time, and nobody
+    /// else hears of it.
+    pub(crate) fn subscribed_already(
+        &mut self,
+        key: SessionKey,
+        id: Option<&RequestId>,
+        topic: &Topic,
+        members: &Members,
+    ) {
+        let state = self.subscription_state(key, topic);
+        let (Topic::Channel(channel), Some(SubscriptionState::Member(_))) = (topic, state) else {
+            return self.fail(key, id, ErrorCode::AlreadySubscribed);
+        };
+        let answer = Subscribed { id, topic, position: None, recovered: None, replayed: 0, presence: None };
+        self.send(key, &Event::Subscribed(answer));
+        let unix_ms = self.unix_ms();
+        let Some(session) = self.session(key) else { return };
+        let habits = self.lanes.habits(session.opening.lane);
+        if habits.hears_members {
+            let member = Self::as_member(session, unix_ms);
+            self.send(key, &Event::Joined { channel, member: &member });
+        }
+        let keeps =
+            self.settings.namespaces.get(channel.namespace()).is_some_and(|namespace| namespace.presence);
+        if habits.hears_roster && keeps && members.users <= self.settings.limits.join_leave_users_max {
+            self.send(key, &Event::Presence { id: None, channel, members });
+        }
+    }
+
+    /// The session as the others see it, as far as it says itself.
+    fn as_member(session: &Session, unix_ms: u64) -> event::Member {
+        let identity = &session.opening.identity;
+        event::Member {
+            user: session.member_name(),
+            name: identity.name().cloned(),
+            connections: 1,
+            info: identity.standing.as_ref().and_then(|standing| standing.info.clone()),
+            posted: false,
+            joined_ms: unix_ms,
+            last_seen_ms: unix_ms,
+        }
     }
 
     /// Ends a subscription that is no longer allowed, and says why.

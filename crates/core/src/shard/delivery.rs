@@ -125,6 +125,9 @@ impl Shard {
             (Question::Publish { .. }, Reply::Published { position, duplicate }) => {
                 self.send(key, &Event::Published { id, position, duplicate });
             }
+            (Question::Again { topic }, Reply::Presence(members)) => {
+                self.subscribed_already(key, id, &topic, &members);
+            }
             (Question::Presence { channel }, Reply::Presence(members)) => {
                 self.send(key, &Event::Presence { id, channel: &channel, members: &members });
             }
@@ -206,7 +209,11 @@ impl Shard {
                     self.unsubscribe(key, None, topic);
                     self.close_if_roomless(key, ErrorCode::PermissionDenied);
                 }
-                Instruction::Disconnect(code) => self.close(key, *code, None),
+                Instruction::Disconnect(code) => {
+                    // What the backend instructs is deliberate, whatever the code says to the client.
+                    self.leave_all(key, true);
+                    self.close(key, *code, None);
+                }
                 Instruction::Revoke { before_unix_ms } => self.revoke(key, target, *before_unix_ms),
                 // Already as it is meant to be.
                 Instruction::Subscribe(_) | Instruction::Unsubscribe(_) => {}

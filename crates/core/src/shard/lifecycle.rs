@@ -186,6 +186,11 @@ impl Shard {
     /// time that a close may take; a publish that was carried out is so acknowledged whatever followed it.
     pub fn end(&mut self, key: SessionKey, ending: Ending) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.ending == Some(Ending::Asked) {
+            // It asked to go and does not wait for our close frame: that is a goodbye all the same.
+            session.ending = Some(Ending::Closed(Some(CloseCode::Normal.number())));
+            return;
+        }
         if session.ending.is_some() {
             // It hangs up behind its own close frame or violation, whose answer is still to come.
             return;
@@ -220,6 +225,7 @@ impl Shard {
         match ending {
             Ending::Violation(code) => self.close(key, code, None),
             Ending::Closed(code) => self.peer_closed(key, code),
+            Ending::Asked => self.close(key, CloseCode::Normal, None),
             Ending::HungUp => {
                 if self.phase(key) == Phase::Open {
                     self.counters.closed(None);
@@ -281,7 +287,7 @@ impl Shard {
         self.application.disconnected(session.peer());
     }
 
-    fn leave_all(&mut self, key: SessionKey, deliberate: bool) {
+    pub(super) fn leave_all(&mut self, key: SessionKey, deliberate: bool) {
         while let Some(subscription) =
             self.sessions.get_mut(key.0 as usize).and_then(|session| session.subscriptions.pop())
         {

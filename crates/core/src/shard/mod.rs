@@ -45,7 +45,7 @@ use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
 use crate::ports::authority::Authority;
 use crate::ports::broker::{Broker, Publish, ShardId, Ticket};
-use crate::session::{Authentication, ClientMessage, Phase, Session, SessionKey};
+use crate::session::{Authentication, ClientMessage, Ending, Phase, Session, SessionKey};
 use crate::timers::Timers;
 pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
@@ -139,6 +139,10 @@ pub(crate) enum Question {
     },
     Presence {
         channel: ChannelName,
+    },
+    /// A subscription that the session has already, by a dialect in which that is no error.
+    Again {
+        topic: Topic,
     },
     /// The list of members that a channel's members here get unasked.
     Roster {
@@ -270,7 +274,9 @@ impl Shard {
 
     /// Carries out what a client asked, or tells it why its message could not be understood.
     pub fn command(&mut self, key: SessionKey, command: Result<Command, Rejection>) {
-        if self.phase(key) != Phase::Open {
+        // Who has asked to be disconnected is owed answers, and asks for nothing more.
+        let is_leaving = |session: &Session| session.ending == Some(Ending::Asked);
+        if self.phase(key) != Phase::Open || self.session(key).is_some_and(is_leaving) {
             return;
         }
         self.counters.messages_in += 1;
@@ -328,7 +334,7 @@ impl Shard {
                 self.send(key, &Event::Heartbeat { sent: &sent, unix_ms });
             }
             Command::Pong => {}
-            Command::Disconnect => self.close(key, fanfare_protocol::CloseCode::Normal, None),
+            Command::Disconnect => self.end(key, Ending::Asked),
             Command::Custom { id, kind, data } => self.custom(key, id, kind, data),
         }
     }

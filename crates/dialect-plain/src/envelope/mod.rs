@@ -24,7 +24,7 @@ impl Dialect for Envelope {
     }
 
     fn habits(&self) -> Habits {
-        Habits { greets: true, ..Habits::default() }
+        Habits { greets: true, repeats: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

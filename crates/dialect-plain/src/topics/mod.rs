@@ -33,7 +33,7 @@ impl Dialect for Topics {
     }
 
     fn habits(&self) -> Habits {
-        Habits { greets: true, hears_members: true, hears_roster: true, ..Habits::default() }
+        Habits { greets: true, hears_members: true, hears_roster: true, repeats: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
