@@ -46,6 +46,11 @@ pub struct Limits {
     pub last_seen_users_max: usize,
     /// Idempotency keys remembered per channel. Beyond it: the oldest are forgotten.
     pub idempotency_keys_max: usize,
+    /// The largest `info` of a subscription. Beyond it: error `invalid_field`. It is kept for as long as the subscription
+    /// lasts, and every member gets it.
+    pub info_bytes_max: usize,
+    /// The largest filter of a subscription, as it is kept. Beyond it: error `invalid_field`.
+    pub filter_bytes_max: usize,
     /// Members given their copy before other work gets its turn.
     pub fanout_slice: usize,
 }
@@ -71,6 +76,8 @@ impl Default for Limits {
             join_leave_users_max: 1000,
             last_seen_users_max: 100_000,
             idempotency_keys_max: 10_000,
+            info_bytes_max: 4 * 1024,
+            filter_bytes_max: 4 * 1024,
             fanout_slice: FANOUT_SLICE,
         }
     }

@@ -18,6 +18,18 @@ pub enum OutboxPolicy {
     KeepLatest,
 }
 
+/// Whose own `info` other members get to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientInfo {
+    /// Nobody's: only what a token says.
+    Nobody,
+    /// That of clients who may publish in the channel: it reaches every member as a message does.
+    #[default]
+    Publishers,
+    /// Every subscriber's.
+    Subscribers,
+}
+
 /// The settings of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -31,6 +43,10 @@ pub struct Namespace {
     pub join_leave: bool,
     /// How long a user who went away without saying so counts as a member.
     pub presence_grace_ms: u32,
+    /// Whose own `info` other members get to see. That of others is ignored.
+    pub client_info: ClientInfo,
+    /// Whether a client's own `info` goes before that of its token.
+    pub client_info_over_token: bool,
     /// Who may subscribe, publish, see history and see presence. The backend may everything.
     pub rules: Rules,
     /// Whether clients may subscribe by pattern.
@@ -53,6 +69,8 @@ impl Default for Namespace {
             presence: true,
             join_leave: false,
             presence_grace_ms: 10_000,
+            client_info: ClientInfo::default(),
+            client_info_over_token: false,
             rules: Rules::default(),
             patterns: true,
             data_bytes_max: 0,

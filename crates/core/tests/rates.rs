@@ -27,6 +27,21 @@ fn who_asks_too_much_is_told_when_to_ask_again() {
     );
 }
 
+/// A join's `info` goes to every member, and cost a tenth of a message.
+#[test]
+fn a_subscription_that_brings_something_along_costs_as_much_as_a_message() {
+    check_with(
+        slow,
+        "open ann
+         ann: subscribe #1 a info=me
+         ann> subscribed #1 a A.0 replayed=0
+         ann: subscribe #2 b filter=t:1
+         ann> subscribed #2 b B.0 replayed=0
+         ann: subscribe #3 c info=me
+         ann> error #3 rate_limited after=1000",
+    );
+}
+
 #[test]
 fn what_cannot_be_understood_costs_too_and_who_goes_on_is_sent_away() {
     check_with(

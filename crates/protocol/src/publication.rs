@@ -84,6 +84,14 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// What it takes to keep it.
+    pub fn bytes(&self) -> usize {
+        let text = size_of::<Box<str>>();
+        let values = |values: &[Box<str>]| values.iter().map(|value| value.len() + text).sum::<usize>();
+        let one = size_of::<(Box<str>, Vec<Box<str>>)>();
+        self.any_of.iter().map(|(name, any_of)| name.len() + one + values(any_of)).sum()
+    }
+
     /// Whether the publication passes.
     pub fn passes(&self, publication: &Publication) -> bool {
         self.any_of.iter().all(|(name, values)| {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::event::{self, Members, Subscribed};
-use fanfare_protocol::{ErrorCode, Event, RequestId};
+use fanfare_protocol::{ErrorCode, Event, Payload, RequestId};
 
 use super::{Session, SessionKey, Subscription, SubscriptionState};
 use crate::auth::Operation;
 use crate::channel::Member;
-use crate::namespace::Namespace;
+use crate::namespace::{ClientInfo, Namespace};
 use crate::ports::broker::{self, Reply, ReplyTo, Request, Subscribe};
 use crate::shard::{Joining, Question, Shard};
 
@@ -47,6 +47,10 @@ impl Shard {
                 return self.fail_with(key, id.as_ref(), ErrorCode::InvalidField, text);
             }
         }
+        if let Some(member) = self.oversized(&options) {
+            let text = format!("\"{member}\" is larger than this server keeps for a subscription");
+            return self.fail_with(key, id.as_ref(), ErrorCode::InvalidField, &text);
+        }
         if let Some(state) = self.subscription_state(key, topic) {
             return match options.token {
                 Some(token) if !matches!(state, SubscriptionState::Authorising(_)) => {
@@ -74,6 +78,40 @@ impl Shard {
             }
             _ => self.authorise(key, id, topic, Box::new(options), &namespace),
         }
+    }
+
+    /// The member that is larger than its bound, if one is.
+    fn oversized(&self, options: &SubscribeOptions) -> Option<&'static str> {
+        let limits = &self.settings.limits;
+        let info_bytes = options.info.as_ref().map_or(0, |info| info.bytes().len());
+        let filter_bytes = options.filter.as_ref().map_or(0, |filter| filter.bytes());
+        match (info_bytes > limits.info_bytes_max, filter_bytes > limits.filter_bytes_max) {
+            (true, _) => Some("info"),
+            (_, true) => Some("filter"),
+            _ => None,
+        }
+    }
+
+    /// What other members see beside the session: what its token says, or what it says itself where that may reach them.
+    fn info(
+        &self,
+        key: SessionKey,
+        own: Option<Payload>,
+        topic: &Topic,
+        namespace: &Namespace,
+    ) -> Option<Payload> {
+        let admitted = match namespace.client_info {
+            ClientInfo::Nobody => false,
+            ClientInfo::Publishers => {
+                own.is_some()
+                    && self.allowed_as(key, &namespace.rules, Operation::Publish, topic, true).is_ok()
+            }
+            ClientInfo::Subscribers => true,
+        };
+        let own = own.filter(|_| admitted);
+        let standing = self.session(key)?.opening.identity.standing.as_ref();
+        let signed = standing.and_then(|standing| standing.info.clone());
+        if namespace.client_info_over_token { own.or(signed) } else { signed.or(own) }
     }
 
     /// Whether somebody could allow a subscription that the rules leave open.
@@ -109,10 +147,9 @@ impl Shard {
         // Who may not see the past cannot recover; a failed recovery is something that every client has to expect.
         let recovery_refused = history.is_err() && options.recover.take().is_some();
         let unasked = if by_backend || history.is_ok() { namespace.replay_on_subscribe } else { 0 };
+        let info = self.info(key, options.info.take(), topic, &namespace);
         let channel = self.channel_entry(topic, &namespace);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
-        let own_info =
-            || session.opening.identity.standing.as_ref().and_then(|standing| standing.info.clone());
         let habits = self.lanes.habits(session.opening.lane);
         let by_habit = if history.is_ok() { habits.history_on_join } else { 0 };
         let request = match topic {
@@ -123,7 +160,7 @@ impl Shard {
                 name: session.opening.identity.name().cloned(),
                 hears_members: hears_presence(habits),
                 posts_entries: habits.posts_entries,
-                info: options.info.take().or_else(own_info),
+                info,
                 recover: options.recover,
                 history: options.history.max(unasked).max(by_habit),
                 presence: options.presence && namespace.presence,

@@ -123,6 +123,12 @@ impl Shard {
 fn cost_of(command: &Command, costs: &Costs) -> u32 {
     match command {
         Command::Message { .. } | Command::Publish { .. } => costs.publish,
+        // What comes along is kept, and `info` reaches every member as a message does.
+        Command::Subscribe { topic: Topic::Channel(_), options, .. }
+            if options.info.is_some() || options.filter.is_some() =>
+        {
+            costs.subscribe.max(costs.publish)
+        }
         // Each wildcard multiplies what matching may cost everybody who publishes.
         Command::Subscribe { topic: Topic::Pattern(pattern), .. } => {
             let wildcards = pattern.as_str().bytes().filter(|byte| *byte == b'*').count() as u32;

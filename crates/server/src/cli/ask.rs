@@ -65,14 +65,13 @@ pub(super) struct Connections {
 }
 
 #[derive(clap::Args, Serialize)]
-#[group(id = "whom", required = true, multiple = false, args = ["user", "connection"])]
 pub(super) struct Disconnect {
     /// All connections of this user.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "connection")]
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     /// This connection, as `fanfare connections` shows it.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
     /// The code to close with, such as 4003.

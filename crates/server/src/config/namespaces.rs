@@ -2,7 +2,7 @@
 
 use fanfare_core::auth::Rules;
 use fanfare_core::limits::MESSAGE_BYTES_CEILING;
-use fanfare_core::namespace::{Namespace, OutboxPolicy};
+use fanfare_core::namespace::{ClientInfo, Namespace, OutboxPolicy};
 
 use super::kinds::{Bytes, Choice, Count, Flag, Given, Kind, Mark, Millis, Refusal, Who};
 
@@ -44,6 +44,12 @@ const POLICIES: &[(&str, OutboxPolicy)] = &[
     ("keep_latest", OutboxPolicy::KeepLatest),
 ];
 
+const CLIENT_INFO: &[(&str, ClientInfo)] = &[
+    ("nobody", ClientInfo::Nobody),
+    ("publishers", ClientInfo::Publishers),
+    ("subscribers", ClientInfo::Subscribers),
+];
+
 /// All of them, in the order in which they are shown.
 pub(super) const SETTINGS: &[NamespaceSetting] = &[
     setting!(
@@ -65,6 +71,18 @@ pub(super) const SETTINGS: &[NamespaceSetting] = &[
         presence_grace_ms,
         Millis::<u32>::new(0, HOUR_MS),
         "how long a user whose connection broke counts as a member"
+    ),
+    setting!(
+        "client_info",
+        client_info,
+        Choice(CLIENT_INFO),
+        "whose own info other members see: nobody's, that of clients who may publish, or every subscriber's"
+    ),
+    setting!(
+        "client_info_over_token",
+        client_info_over_token,
+        Flag,
+        "whether a client's own info goes before that of its token"
     ),
     setting!("allow_subscribe", rules.subscribe, Who { to_subscribe: true }, "who may subscribe"),
     setting!(

@@ -3,6 +3,7 @@
 // Helpers outside of test functions fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod api;
 mod pages;
 mod support;
 mod token;

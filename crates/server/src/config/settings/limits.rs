@@ -115,6 +115,18 @@ pub(super) const TABLE: &[Setting] = &[
         "idempotency keys remembered per channel"
     ),
     setting!(
+        "limits.info_bytes_max",
+        limits.info_bytes_max,
+        Bytes::new(0, MESSAGE_BYTES_CEILING),
+        "the largest info of a subscription"
+    ),
+    setting!(
+        "limits.filter_bytes_max",
+        limits.filter_bytes_max,
+        Bytes::new(0, MESSAGE_BYTES_CEILING),
+        "the largest filter of a subscription, as it is kept"
+    ),
+    setting!(
         "limits.fanout_slice",
         limits.fanout_slice,
         Count::<usize>::new(1, 1 << 20),
