@@ -44,6 +44,40 @@ fn a_connection_with_one_room_is_taken_into_it_with_its_past_and_an_entry() {
     );
 }
 
+/// Fifty connections to a room that only the backend may publish to left none of its messages in the history: each had
+/// written that it came and that it went, and its token's name was the text. Others still hear of it, live.
+#[test]
+fn coming_and_going_is_not_written_into_a_history_that_the_client_may_not_write() {
+    check_with(
+        |setup| {
+            let mut habits = Habits { one_room: true, posts_entries: true, ..Habits::default() };
+            (habits.hears_members, habits.history_on_join) = (true, 3);
+            setup.habits[1] = habits;
+            setup.namespace("prices", |n| {
+                n.rules.publish = Access::Nobody;
+                (n.join_leave, n.history_size, n.replay_on_subscribe) = (true, 2, 1);
+            });
+        },
+        "api publish prices:a 1
+         api> published A.1
+         api publish prices:a 2
+         api> published A.2
+         open eve shard=1
+         eve: subscribe #1 prices:a
+         eve> subscribed #1 prices:a A.2 replayed=1
+         eve> message prices:a A.2 2
+         open ann lane=e room=prices:a name=Ann
+         eve> joined prices:a ann~Ann*1
+         ann> subscribed prices:a A.2 replayed=2
+         ann> joined prices:a ann~Ann*1
+         ann> message prices:a A.1 1
+         ann> message prices:a A.2 2
+         ann cut
+         eve: history #2 prices:a
+         eve> history #2 prices:a A.2 [A.1 1, A.2 2]",
+    );
+}
+
 #[test]
 fn a_connection_with_one_room_knows_no_other() {
     check_with(
@@ -118,8 +152,7 @@ fn a_room_that_is_refused_ends_the_connection_without_an_entry() {
          dan> GONE
          open eve lane=e room=asked:e
          authority grants
-         eve> subscribed asked:e A.0 replayed=0
-         eve> join asked:e A.1 eve joined the room",
+         eve> subscribed asked:e A.0 replayed=0",
     );
 }
 

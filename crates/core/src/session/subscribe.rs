@@ -146,11 +146,14 @@ impl Shard {
         }
         // Who may not see the past cannot recover; a failed recovery is something that every client has to expect.
         let recovery_refused = history.is_err() && options.recover.take().is_some();
+        // An entry lies in the history like a message, so it takes the same right.
+        let may_post = may(Operation::Publish).is_ok();
         let unasked = if by_backend || history.is_ok() { namespace.replay_on_subscribe } else { 0 };
         let info = self.info(key, options.info.take(), topic, &namespace);
         let channel = self.channel_entry(topic, &namespace);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let habits = self.lanes.habits(session.opening.lane);
+        let posts_entries = habits.posts_entries && may_post;
         let by_habit = if history.is_ok() { habits.history_on_join } else { 0 };
         let request = match topic {
             Topic::Channel(name) => Request::Subscribe(Subscribe {
@@ -159,7 +162,7 @@ impl Shard {
                 member: session.member_name(),
                 name: session.opening.identity.name().cloned(),
                 hears_members: hears_presence(habits),
-                posts_entries: habits.posts_entries,
+                posts_entries,
                 info,
                 recover: options.recover,
                 history: options.history.max(unasked).max(by_habit),
@@ -168,7 +171,8 @@ impl Shard {
             }),
             Topic::Pattern(pattern) => Request::Listen(self.id, pattern.clone()),
         };
-        let joining = Joining { channel, filter: options.filter, recovery_refused, by_backend };
+        let joining =
+            Joining { channel, filter: options.filter, recovery_refused, by_backend, posts_entries };
         let ticket = self.ask(key, id, Question::Subscribe(joining));
         let state = SubscriptionState::Asked(ticket.0 as u32);
         self.begin_subscription(key, Subscription { channel, state, posted: false });
@@ -191,7 +195,7 @@ impl Shard {
         asked: Joining,
         reply: Reply,
     ) {
-        let Joining { channel, filter, recovery_refused, by_backend } = asked;
+        let Joining { channel, filter, recovery_refused, by_backend, posts_entries } = asked;
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let asked = SubscriptionState::Asked(ticket);
         let Some(index) = session.subscriptions.iter().position(|s| s.state == asked) else {
@@ -244,6 +248,9 @@ impl Shard {
             }),
         );
         self.began(key, channel, &topic, outcome);
+        if posts_entries {
+            self.post_coming(key, channel);
+        }
     }
 
     /// What a new member gets after the answer, and what the others hear of it.
@@ -262,7 +269,6 @@ impl Shard {
         if habits.hears_roster {
             self.want_roster(channel);
         }
-        self.post_coming(key, channel);
     }
 
     /// Takes out what the session may not see any more: what it asked by may have been replaced, or have ended, while the

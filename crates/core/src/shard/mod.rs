@@ -170,6 +170,8 @@ pub(crate) struct Joining {
     pub(crate) recovery_refused: bool,
     /// Whether the backend asked, to whom no rule applies.
     pub(crate) by_backend: bool,
+    /// Whether entries of the room's history say that the session came and went.
+    pub(crate) posts_entries: bool,
 }
 
 impl Shard {
