@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::select_all;
 
 use super::config_args::ConfigArgs;
+use super::tls_args::TlsArgs;
 use super::{Failure, Program, nearest, print};
 
 #[derive(clap::Args)]
@@ -23,6 +24,8 @@ pub(super) struct Args {
     /// The server [default: where the configuration listens].
     #[arg(long, env = "FANFARE_URL")]
     url: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// The user to connect as, where the server takes it openly.
     #[arg(long)]
     user: Option<String>,
@@ -72,7 +75,7 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
 
 async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
     let token = args.token.as_deref().map(Token::fixed);
-    let options = Options { user: args.user.clone(), token, ..Options::default() };
+    let options = Options { user: args.user.clone(), token, trust: args.tls.trust()?, ..Options::default() };
     let on_terminal = std::io::stderr().is_terminal();
     if on_terminal {
         let _ = writeln!(std::io::stderr(), "fanfare: connecting to {url}");
