@@ -58,7 +58,10 @@ impl Stream {
             stream.ready(Interest::READABLE).await.map_err(|error| Error::io(&error))?;
             match stream.pull() {
                 Ok(0) => {
-                    return Err(Error::connect("the server closed the connection during the handshake", true));
+                    return Err(Error::connect(
+                        "the server closed the connection during the handshake",
+                        true,
+                    ));
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
