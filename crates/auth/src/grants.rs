@@ -54,6 +54,7 @@ fn told(why: NameError, otherwise: Problem) -> Problem {
     match why {
         NameError::Empty => "names a channel or pattern that is empty",
         NameError::TooLong => "names a channel or pattern of more than 255 bytes",
+        NameError::TooManyTokens => "names a pattern of more than 12 tokens or more than 3 \"*\"",
         NameError::ControlCharacter | NameError::BadWildcard => otherwise,
     }
 }

@@ -260,6 +260,29 @@ fn a_grant_whose_subscription_fails_goes_with_it() {
     );
 }
 
+/// A token for a pattern left its grant behind: after the subscription was given up, history of every channel that fits was
+/// still answered.
+#[test]
+fn a_grant_by_a_pattern_goes_with_the_subscription_that_it_came_with() {
+    check_with(
+        guarded,
+        "open ann
+         ann: subscribe #1 vault:p.3 token=T
+         authority grants for=vault:p.>
+         ann> subscribed #1 vault:p.3 A.0 replayed=0
+         ann: history #2 vault:p.3
+         ann> history #2 vault:p.3 A.0 []
+         ann: history #3 vault:p.4
+         ann> error #3 permission_denied
+         ann: unsubscribe #4 vault:p.3
+         ann> unsubscribed #4 vault:p.3
+         ann: history #5 vault:p.3
+         ann> error #5 permission_denied
+         ann: subscribe #6 vault:p.3
+         ann> error #6 permission_denied",
+    );
+}
+
 /// The answer to a newer token said that there was a subscription, while it was not decided yet.
 #[test]
 fn a_subscription_that_is_not_decided_yet_takes_no_newer_token() {

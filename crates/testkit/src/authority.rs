@@ -84,7 +84,9 @@ pub(crate) fn verdict(words: &Words<'_>, matter: &Matter, unix_ms: u64) -> Verdi
                 panic!("nobody asked for a grant");
             };
             let operations = words.option("allow").map_or(Operations::READ, operations);
-            let mut grant = Grant::new(scope(topic), operations);
+            // A token may be for a wider pattern than was asked for.
+            let granted = words.option("for").map(script::topic);
+            let mut grant = Grant::new(scope(granted.as_ref().unwrap_or(topic)), operations);
             grant.expires_unix_ms = words.option("expires").map(|_| unix_ms + words.number::<u64>("expires"));
             grant.token_id = words.option("token").map(Into::into);
             grant.issued_unix_ms = words.option("issued").map(|_| words.number("issued"));

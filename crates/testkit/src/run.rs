@@ -11,7 +11,7 @@
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
 //! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA] [name=N]`
-//! - `authority says USER` with what a credential may say, `authority grants [allow=subscribe+publish] [expires=MS]
+//! - `authority says USER` with what a credential may say, `authority grants [for=PATTERN] [allow=subscribe+publish] [expires=MS]
 //!   [issued=MS] [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
 //!

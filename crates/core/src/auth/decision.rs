@@ -104,7 +104,30 @@ pub fn decide(
     if admitted { Ok(()) } else { denied(needs) }
 }
 
-/// Whether the list, as it stands in a channel's name, has this user in it.
+/// Whether the list, as it stands in a channel's name, has this user in it. A user whose id has a comma is in no list: the
+/// id cannot be told from two others.
 fn names(users: &str, user: Option<&UserId>) -> bool {
     user.is_some_and(|user| users.split(',').any(|named| named == user.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "#a,b" is for two users. One whose id is "a,b" is neither of them.
+    #[test]
+    fn an_id_with_a_comma_is_in_no_list() {
+        let user = |id: &str| UserId::new(id).unwrap();
+        for (list, id, wanted) in [
+            ("a,b", "a", true),
+            ("a,b", "b", true),
+            ("a,b", "a,b", false),
+            ("a,b,c", "a,b", false),
+            ("a,b", ",", false),
+            ("a", "b", false),
+        ] {
+            assert_eq!(names(list, Some(&user(id))), wanted, "{id} in {list}");
+        }
+        assert!(!names("a,b", None) && !names("", None));
+    }
 }

@@ -77,6 +77,16 @@ pub enum Scope {
     Pattern(ChannelPattern),
 }
 
+impl Scope {
+    /// All that a topic stands for, and nothing else.
+    pub fn of(topic: &Topic) -> Self {
+        match topic {
+            Topic::Channel(channel) => Self::Channel(channel.clone()),
+            Topic::Pattern(pattern) => Self::Pattern(pattern.clone()),
+        }
+    }
+}
+
 /// Operations on channels that were given to a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {

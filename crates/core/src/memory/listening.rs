@@ -20,6 +20,7 @@ pub(super) struct Listening {
 }
 
 /// The shards that listen to patterns which a channel matches, as it was found at some time.
+#[derive(Clone, Copy)]
 pub(super) struct Found {
     shards: u64,
     generation: u64,

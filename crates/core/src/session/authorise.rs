@@ -182,7 +182,8 @@ impl Shard {
         if self.has_expired(grant.expires_unix_ms) {
             return Err((ErrorCode::TokenExpired, ErrorCode::TokenExpired.text().to_owned()));
         }
-        self.grant(key, grant);
+        // Whatever wider pattern the token is for: the grant is the subscription's, and goes with it.
+        self.grant(key, Grant { scope: Scope::of(topic), ..grant });
         Ok(())
     }
 
