@@ -100,7 +100,7 @@ fn replies_have_the_promised_forms() {
     };
     let error =
         ErrorEvent { id, code: ErrorCode::RateLimited, text: "slow down".into(), retry_after_ms: Some(1500) };
-    let direct = Direct { from: None, data: Payload::null(), timestamp_ms: 1 };
+    let direct = Direct { from: None, data: Payload::null(), verbatim: false, timestamp_ms: 1 };
     let cases = [
         (
             Event::Subscribed(subscribed),

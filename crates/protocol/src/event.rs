@@ -175,8 +175,20 @@ pub struct Direct {
     pub from: Option<UserId>,
     /// What was sent.
     pub data: Payload,
+    /// Whether the data, if they are JSON, are the whole message in every dialect. They should be an object on one line.
+    pub verbatim: bool,
     /// When, in milliseconds of Unix time.
     pub timestamp_ms: u64,
+}
+
+impl Direct {
+    /// The JSON that is the whole message, whatever the dialect.
+    pub fn whole(&self) -> Option<&[u8]> {
+        match &self.data {
+            Payload::Json(json) if self.verbatim => Some(json),
+            _ => None,
+        }
+    }
 }
 
 /// A user in a channel: all their connections are one member.

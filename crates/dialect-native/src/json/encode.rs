@@ -11,6 +11,10 @@ use fanfare_protocol::{ErrorCode, Event, Position, Publication, RequestId, UserI
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     match event {
         Event::Message(publication) => message(out, publication),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return;
+        }
         Event::Direct(direct) => self::direct(out, direct),
         Event::Connected { id, connection, user, expires_in_ms, bounds } => {
             open(out, "connected", *id);

@@ -21,6 +21,9 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
 fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
     match event {
         Event::Message(publication) => (None, Told::Message(message(publication))),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            (None, Told::Verbatim(String::from_utf8_lossy(json).into_owned()))
+        }
         Event::Direct(direct) => (None, Told::Message(self::direct(direct))),
         Event::Connected { id, connection, user, expires_in_ms, bounds } => {
             let told = proto::Connected {

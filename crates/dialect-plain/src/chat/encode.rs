@@ -16,6 +16,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Joined { member, .. } | Event::Left { member, .. } if member.posted => return false,
         Event::Joined { channel, member } => membership(out, Kind::Join, channel, member, member.joined_ms),
         Event::Left { channel, member } => membership(out, Kind::Leave, channel, member, member.last_seen_ms),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
+        }
         Event::Direct(direct) => {
             let from = direct.from.as_ref().map(|user| user.as_str());
             let content = content::text(&direct.data);

@@ -29,6 +29,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             text(out, "room", channel.as_str());
             text(out, "user_id", member.user.as_str());
         }
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
+        }
         Event::Direct(direct) => {
             open(out, "broadcast");
             content::payload(out, "content", &direct.data);

@@ -36,6 +36,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             open(out, "authenticated");
             content::text_or_null(out, "userId", user.map(UserId::as_str));
         }
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
+        }
         Event::Direct(direct) => {
             open(out, "broadcast");
             content::payload(out, "content", &direct.data);

@@ -203,12 +203,17 @@ fn messages(visit: Visit<'_>) {
     plain.labels = Some(Box::new(Labels { tags, key: Some("sensor-7".into()) }));
     visit("messages", "message, with tags and key", &Event::Message(&plain));
     let data = json(r#"{"text":"for you"}"#);
-    let direct = Direct { from: None, data, timestamp_ms: NOON_MS };
+    let direct = Direct { from: None, data, verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, from the backend", &Event::Direct(&direct));
-    let direct = Direct { from: Some(user("ann")), data: Payload::null(), timestamp_ms: NOON_MS };
+    let direct =
+        Direct { from: Some(user("ann")), data: Payload::null(), verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, from a user", &Event::Direct(&direct));
-    let direct = Direct { from: None, data: json(r#""for \"you\"""#), timestamp_ms: NOON_MS };
+    let direct =
+        Direct { from: None, data: json(r#""for \"you\"""#), verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, of a string", &Event::Direct(&direct));
+    let data = json(r#"{"type":"price","n":1.50,"a":"\u00e9"}"#);
+    let direct = Direct { from: None, data, verbatim: true, timestamp_ms: NOON_MS };
+    visit("messages", "direct message, verbatim", &Event::Direct(&direct));
     visit("messages", "lagged", &Event::Lagged { channel: &lobby(), dropped: 17 });
     strings(visit);
     entries(visit);
