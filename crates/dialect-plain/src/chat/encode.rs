@@ -33,6 +33,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             open(out, "response");
             text(out, "content", &content::text(data));
         }
+        Event::Pong { .. } => open(out, "pong"),
         Event::Error(error) => {
             failed(out, error.code, &error.text);
             object::retry_after(out, error.retry_after_ms);
@@ -62,7 +63,6 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::History { .. }
         | Event::StatusSet { .. }
         | Event::Users { .. }
-        | Event::Pong { .. }
         | Event::Heartbeat { .. }
         | Event::Disconnect { .. } => return false,
     }
