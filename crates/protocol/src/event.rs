@@ -59,6 +59,8 @@ pub enum Event<'a> {
     Published {
         /// The request's id.
         id: Option<&'a RequestId>,
+        /// Where.
+        channel: &'a ChannelName,
         /// The message's own place.
         position: Position,
         /// Whether the idempotency key had been used, so that this is the first result again.
@@ -128,6 +130,8 @@ pub enum Event<'a> {
     },
     /// Answers a heartbeat.
     Heartbeat {
+        /// The request's id.
+        id: Option<&'a RequestId>,
         /// The client's time, as it came.
         sent: &'a str,
         /// The server's, in milliseconds of Unix time.

@@ -150,7 +150,7 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             let from = direct.from.as_ref().map_or("-", |from| from.as_str());
             format!("direct {from} {}", text(&direct.data))
         }
-        Event::Published { id, position, duplicate } => {
+        Event::Published { id, position, duplicate, .. } => {
             let again = if *duplicate { " again" } else { "" };
             format!("published{} {}{again}", number(*id), epochs.position(*position))
         }

@@ -35,7 +35,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         }
         Event::Subscribed(reply) => subscribed(out, reply),
         Event::Unsubscribed { id, topic, reason } => unsubscribed(out, *id, topic, *reason),
-        Event::Published { id, position, duplicate } => published(out, *id, *position, *duplicate),
+        Event::Published { id, position, duplicate, .. } => published(out, *id, *position, *duplicate),
         Event::Joined { channel, member } => membership(out, "join", channel.as_str(), member),
         Event::Left { channel, member } => membership(out, "leave", channel.as_str(), member),
         Event::Presence { id, channel, members } => {
@@ -66,7 +66,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         }
         Event::Pong { id } => open(out, "pong", *id),
         // Nobody asks for it in this dialect.
-        Event::Heartbeat { .. } => open(out, "pong", None),
+        Event::Heartbeat { id, .. } => open(out, "pong", *id),
         Event::Error(error) => self::error(out, error),
         Event::Lagged { channel, dropped } => {
             open(out, "lagged", None);

@@ -37,6 +37,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             open(out, "response");
             text(out, "content", &content::text(data));
         }
+        Event::Pong { .. } => open(out, "pong"),
         Event::Error(error) => {
             failed(out, error.code, &error.text);
             object::retry_after(out, error.retry_after_ms);
@@ -66,7 +67,6 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::History { .. }
         | Event::StatusSet { .. }
         | Event::Users { .. }
-        | Event::Pong { .. }
         | Event::Heartbeat { .. }
         | Event::Disconnect { .. } => return false,
     }
