@@ -85,8 +85,9 @@ impl Error {
         let retry = error.status().is_some_and(|status| status == 429 || status >= 500);
         let refusal = serde_json::from_str::<RefusalBody>(error.extract()).ok();
         let Some(RefusalBody { error: refusal }) = refusal else {
-            let text = format!("{error} {}", error.extract());
-            return Self::new(Kind::Connect { code: None, retry }, text.trim_end());
+            // A page of HTML would tell nobody more than that.
+            let text = format!("{error}; what answers there is no Fanfare server");
+            return Self::new(Kind::Connect { code: None, retry }, text);
         };
         let text = format!("{error}: {}: {}", refusal.code, refusal.message);
         Self::new(Kind::Connect { code: known(&refusal.code), retry }, text)

@@ -3,10 +3,13 @@
 //! One file for each subcommand, all of the same shape: `Args`, what the command line says, and `run`.
 //! Exit codes: 0 done, 1 failed, 2 not understood.
 
+mod api_args;
 mod api_client;
+mod ask;
 mod bench;
 mod check;
 mod config_args;
+mod manual;
 mod publish;
 mod serve;
 mod tail;
@@ -18,7 +21,7 @@ use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use serve::Setup;
 pub use welcome::Welcome;
@@ -48,13 +51,84 @@ enum Command {
     /// Check the configuration and print the effective settings with their sources.
     Check(check::Args),
     /// Publish a message to a channel of a running server.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Examples:\n  fanfare publish chat:lobby '{\"text\": \"hello\"}'\n  fanfare publish chat:lobby hello --from ann --url https://example.org"
+    )]
     Publish(publish::Args),
     /// Print what channels of a running server say.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Examples:\n  fanfare tail chat:lobby --history 10\n  fanfare tail --pattern 'chat:>' --json"
+    )]
     Tail(tail::Args),
+    /// Show who is in a channel.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Example:\n  fanfare presence chat:lobby"
+    )]
+    Presence(ask::Args<ask::Presence>),
+    /// Show the messages that a channel keeps.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Example:\n  fanfare history chat:lobby --limit 10 --reverse"
+    )]
+    History(ask::Args<ask::History>),
+    /// List the channels that have subscribers.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Example:\n  fanfare channels --prefix chat:"
+    )]
+    Channels(ask::Args<ask::Channels>),
+    /// List connections.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Example:\n  fanfare connections --user ann"
+    )]
+    Connections(ask::Args<ask::Connections>),
+    /// Close connections.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Example:\n  fanfare disconnect --user ann --code 4003"
+    )]
+    Disconnect(ask::Args<ask::Disconnect>),
     /// Sign a token for a client.
+    #[command(
+        mut_arg("listen", hidden),
+        mut_arg("origin", hidden),
+        mut_arg("insecure", hidden),
+        after_help = "Examples:\n  fanfare token --user ann --expires 12h\n  fanfare token --user ann --subscribe 'chat:$secret'"
+    )]
     Token(Box<token::Args>),
     /// Load a server and measure what it does.
     Bench(bench::Args),
+    /// Print what completes this command in a shell.
+    #[command(
+        after_help = "Example:\n  fanfare completions bash > ~/.local/share/bash-completion/completions/fanfare"
+    )]
+    Completions(manual::Completions),
+    /// Print the manual page, for man.
+    #[command(after_help = "Example:\n  fanfare man > ~/.local/share/man/man1/fanfare.1")]
+    Man,
+}
+
+/// A flag for the server's configuration: a client command takes it, to find the server, and does not list it.
+fn hidden(flag: clap::Arg) -> clap::Arg {
+    flag.hide(true)
 }
 
 /// Why a command failed.
@@ -102,6 +176,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, program: &Program) -> 
         Command::Check(args) => check::run(&args, program),
         Command::Publish(args) => publish::run(&args, program),
         Command::Tail(args) => tail::run(&args, program),
+        Command::Presence(args) => ask::run(&args, "presence", program),
+        Command::History(args) => ask::run(&args, "history", program),
+        Command::Channels(args) => ask::run(&args, "channels", program),
+        Command::Connections(args) => ask::run(&args, "connections", program),
+        Command::Disconnect(args) => ask::run(&args, "disconnect", program),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man => manual::page(Cli::command()),
         Command::Token(args) => token::run(&args, program),
         Command::Bench(args) => bench::run(&args),
     };

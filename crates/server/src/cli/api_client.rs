@@ -1,15 +1,10 @@
 //! A client of the HTTP API, as small as one request needs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use reqwest::{Certificate, Client, Response, redirect};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 /// The longest a request may take, from the look-up of the host to the end of the answer.
 const REQUEST_MAX: Duration = Duration::from_secs(15);
@@ -18,10 +13,14 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Where the API is and what opens it.
 pub(super) struct ApiClient {
-    /// `http://host:port`, perhaps with a path in front of `/api`.
+    /// `http://host:port` or `https://host:port`, perhaps with a path in front of `/api`.
     pub(super) url: String,
     /// The API key.
     pub(super) key: String,
+    /// Authorities to trust beside those of the system.
+    pub(super) ca_file: Option<PathBuf>,
+    /// Whether any certificate will do.
+    pub(super) insecure_tls: bool,
 }
 
 #[derive(Deserialize)]
@@ -39,51 +38,74 @@ impl ApiClient {
     /// Calls an operation; the answer is its JSON, a failure a sentence.
     pub(super) async fn call(&self, operation: &str, body: String) -> Result<String, String> {
         let url = self.url.trim_end_matches('/');
-        let uri: Uri = format!("{url}/api/{operation}").parse().map_err(|_| format!("{url} is not a URL"))?;
-        match tokio::time::timeout(REQUEST_MAX, self.exchange(&uri, body)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("{url} did not answer within {} s", REQUEST_MAX.as_secs())),
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err("the URL has to begin with http:// or https://".to_owned());
+        }
+        let request = self.client()?.post(format!("{url}/api/{operation}"));
+        let request = request.bearer_auth(&self.key).header("Content-Type", "application/json").body(body);
+        let response = request.send().await.map_err(|error| self.failure(&error))?;
+        self.answer(response).await
+    }
+
+    fn client(&self) -> Result<Client, String> {
+        // An API key goes to the server that was named, not where a proxy or a redirect sends it.
+        let builder = Client::builder().timeout(REQUEST_MAX).no_proxy().redirect(redirect::Policy::none());
+        let mut builder = builder.tls_danger_accept_invalid_certs(self.insecure_tls);
+        if let Some(path) = &self.ca_file {
+            let at = |error: String| format!("{}: {error}", path.display());
+            let pem = std::fs::read(path).map_err(|error| at(format!("it cannot be read: {error}")))?;
+            let roots = Certificate::from_pem_bundle(&pem).map_err(|error| at(innermost(&error)))?;
+            if roots.is_empty() {
+                return Err(at("there is no certificate in it".to_owned()));
+            }
+            builder = builder.tls_certs_merge(roots);
+        }
+        builder.build().map_err(|error| innermost(&error))
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> String {
+        let url = self.url.trim_end_matches('/');
+        if error.is_timeout() {
+            return format!("{url} did not answer within {} s", REQUEST_MAX.as_secs());
+        }
+        let cause = innermost(error);
+        if cause.contains("certificate") {
+            return format!("{url}: {cause}; name its authority with --cacert");
+        }
+        match error.is_connect() {
+            true => format!("cannot connect to {url}: {cause}; is the server running?"),
+            false => format!("{url}: {cause}"),
         }
     }
 
-    async fn exchange(&self, uri: &Uri, body: String) -> Result<String, String> {
-        if uri.scheme_str() != Some("http") {
-            return Err("the URL has to begin with http://".to_owned());
+    async fn answer(&self, mut response: Response) -> Result<String, String> {
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.failure(&error))? {
+            if body.len() + part.len() > ANSWER_BYTES_MAX {
+                return Err(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes"));
+            }
+            body.extend_from_slice(&part);
         }
-        let authority = uri.authority().ok_or("the URL names no host")?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80)))
-            .await
-            .map_err(|error| format!("cannot connect to {authority}: {error}; is the server running?"))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| format!("{authority}: {error}"))?;
-        // Ends by itself with the exchange; what goes wrong on it shows there.
-        tokio::spawn(connection);
-        let mut key = HeaderValue::try_from(format!("Bearer {}", self.key))
-            .map_err(|_| "the API key has characters that no key has")?;
-        key.set_sensitive(true);
-        let request = Request::post(uri.path())
-            .header(HOST, authority.as_str())
-            .header(AUTHORIZATION, key)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| format!("{authority}: {error}"))?;
-        let response = sender.send_request(request).await.map_err(|error| format!("{authority}: {error}"))?;
-        answer(response).await
+        let text = String::from_utf8_lossy(&body);
+        if status.is_success() {
+            return match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+                Ok(_) => Ok(text.into_owned()),
+                Err(_) => Err(format!("what answered {status} is no Fanfare server: its answer is not JSON")),
+            };
+        }
+        match serde_json::from_str::<Answer>(&text) {
+            Ok(Answer { error }) => Err(format!("{}: {}", error.code, error.message)),
+            Err(_) => Err(format!("what answered {status} is no Fanfare server")),
+        }
     }
 }
 
-async fn answer(response: Response<Incoming>) -> Result<String, String> {
-    let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
-    let text = String::from_utf8_lossy(&body);
-    if status.is_success() {
-        return Ok(text.into_owned());
+/// What reqwest says last is what went wrong; before it, it repeats what it was about.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
     }
-    match serde_json::from_str::<Answer>(&text) {
-        Ok(Answer { error }) => Err(format!("{}: {}", error.code, error.message)),
-        Err(_) => Err(format!("the server answered {status}; is it Fanfare?")),
-    }
+    last.to_string()
 }

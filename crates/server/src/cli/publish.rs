@@ -8,11 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::api_client::ApiClient;
-use super::config_args::ConfigArgs;
-use super::{Failure, Program, nearest, print};
-use crate::config::Config;
-use crate::secrets::{KeyFile, KeyKind};
+use super::api_args::ApiArgs;
+use super::{Failure, Program, print};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -20,13 +17,7 @@ pub(super) struct Args {
     channel: String,
     /// What: JSON, or else text; "-" reads it from standard input.
     data: String,
-    /// The server [default: where the configuration listens].
-    #[arg(long, env = "FANFARE_URL")]
-    url: Option<String>,
-    /// The API key; better given as FANFARE_KEY, which other users do not see [default: the generated one].
-    #[arg(long, env = "FANFARE_KEY", hide_env_values = true)]
-    key: Option<String>,
-    /// Send the data as text even if it is JSON.
+    /// Send the data as text, whether it is JSON, looks like it or not.
     #[arg(long, conflicts_with = "binary")]
     text: bool,
     /// Send the data as bytes.
@@ -45,7 +36,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    api: ApiArgs,
 }
 
 #[derive(Serialize)]
@@ -66,18 +57,8 @@ struct Body<'a> {
 }
 
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
-    let config = args.config.load(program)?.config;
     let body = serde_json::to_string(&args.body()?).map_err(|error| Failure::Text(error.to_string()))?;
-    let client = ApiClient {
-        url: args.url.clone().unwrap_or_else(|| nearest(&config)),
-        key: match &args.key {
-            Some(key) => key.clone(),
-            None => kept_key(&config)?,
-        },
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Text(error.to_string()))?;
-    let answer = runtime.block_on(client.call("publish", body)).map_err(Failure::Text)?;
+    let answer = args.api.call(program, "publish", body)?;
     print(&format!("{}\n", answer.trim_end()))
 }
 
@@ -121,19 +102,19 @@ impl Args {
 fn json(bytes: &[u8], as_text: bool) -> Result<Box<RawValue>, Failure> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Failure::Usage("the data is not text; send it with --binary".to_owned()))?;
-    if !as_text && let Ok(value) = serde_json::from_str::<Box<RawValue>>(text) {
-        return Ok(value);
+    if !as_text {
+        match serde_json::from_str::<Box<RawValue>>(text) {
+            Ok(value) => return Ok(value),
+            // More likely a quote that the shell took than a text that somebody means.
+            Err(error) if text.trim_start().starts_with(['{', '[', '"']) => {
+                return Err(Failure::Usage(format!(
+                    "the data begin like JSON and are not: {error}; quote them for the shell, or send them with --text"
+                )));
+            }
+            Err(_) => {}
+        }
     }
     serde_json::value::to_raw_value(text).map_err(|error| Failure::Text(error.to_string()))
-}
-
-/// The key that the server of this configuration made for itself.
-fn kept_key(config: &Config) -> Result<String, Failure> {
-    if !config.api.keys.is_empty() {
-        return Err(Failure::Usage("give the API key as FANFARE_KEY or with --key".to_owned()));
-    }
-    KeyFile::text(&config.key_file(), KeyKind::Api)
-        .map_err(|error| Failure::Text(format!("{error}; or give the key as FANFARE_KEY or with --key")))
 }
 
 #[cfg(test)]
@@ -156,5 +137,16 @@ mod tests {
             assert_eq!(value.get(), wanted, "{given:?}");
         }
         assert!(json(b"\xff", false).is_err());
+    }
+
+    /// `fanfare publish room {"text": "hello"}`, whose quotes the shell removes, sent `{text: hello}` as a text and said
+    /// that all was well.
+    #[test]
+    fn what_begins_like_json_and_is_not_is_refused() {
+        for given in ["{text: hello}", " [1, 2", "\"unfinished"] {
+            let error = json(given.as_bytes(), false).err().unwrap().to_string();
+            assert!(error.contains("--text"), "{error}");
+            assert!(json(given.as_bytes(), true).is_ok());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 mod line;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use fanfare_client::{Client, Error, Event, Options, State, SubscribeOptions, Subscription, Token};
 use fanfare_protocol::ErrorCode;
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// A token for the channels and patterns, where the connection's own does not allow them.
     #[arg(long, env = "FANFARE_SUBSCRIPTION_TOKEN", hide_env_values = true)]
     subscription_token: Option<String>,
-    /// Begin with so many of the last messages.
+    /// Begin with so many of the last messages of each channel that is named. Patterns have no history.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     history: u32,
     /// End after so many messages.
@@ -45,7 +45,16 @@ pub(super) struct Args {
     config: ConfigArgs,
 }
 
+/// What a terminal is told once.
+const LEGEND: &str = "fanfare: connected. A line is: channel, offset, sender, data; \"-\" where there is none. \
+    Lines with \"*\" tell who comes and goes. Ctrl-C ends.";
+
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
+    if args.history > 0 && args.channel.is_empty() {
+        return Err(Failure::Usage(
+            "a pattern has no history; name the channels to begin with their last messages".to_owned(),
+        ));
+    }
     let url = match &args.url {
         Some(url) => url.clone(),
         None => nearest(&args.config.load(program)?.config),
@@ -64,12 +73,19 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
 async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
     let token = args.token.as_deref().map(Token::fixed);
     let options = Options { user: args.user.clone(), token, ..Options::default() };
+    let on_terminal = std::io::stderr().is_terminal();
+    if on_terminal {
+        let _ = writeln!(std::io::stderr(), "fanfare: connecting to {url}");
+    }
     let client =
         Client::connect(url, options).await.map_err(|error| Failure::Text(format!("{url}: {error}")))?;
     let mut events = select_all(subscribe(args, &client).await?.into_iter().map(|subscription| {
         let topic = subscription.topic().to_owned();
         subscription.map(move |event| (topic.clone(), event))
     }));
+    if on_terminal && !args.json {
+        let _ = writeln!(std::io::stderr(), "{LEGEND}");
+    }
     let mut messages_left = args.count.unwrap_or(u64::MAX);
     while messages_left > 0 {
         let Some((topic, event)) = events.next().await else {

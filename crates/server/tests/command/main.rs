@@ -3,6 +3,7 @@
 // Helpers outside of test functions fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod api;
 mod pages;
 mod support;
 mod token;
@@ -64,6 +65,9 @@ fn what_is_not_understood_is_no_failure_but_misuse() {
         &["publish", "room"],
         &["publish", "room", "1", "--key", "k", "--tag", "novalue"],
         &["check", "--set", "shards"],
+        &["publish", "room", "{text: hello}", "--key", "k"],
+        &["tail", "--pattern", "a.>", "--history", "3"],
+        &["disconnect"],
     ] {
         let output = home.run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));

@@ -15,8 +15,8 @@ pub(super) fn text(topic: &str, event: &Event) -> Option<String> {
             let from = message.from.as_deref().unwrap_or("-");
             format!("{channel} {offset} {from} {}", shown(&message.data))
         }
-        Event::Joined(member) => format!("{topic} + {}", member.user),
-        Event::Left(member) => format!("{topic} - {}", member.user),
+        Event::Joined(member) => format!("{topic} * {} joined", member.user),
+        Event::Left(member) => format!("{topic} * {} left", member.user),
         Event::Recovered | Event::Lost | Event::Lagged { .. } | Event::Ended(_) => return None,
     };
     Some(line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())

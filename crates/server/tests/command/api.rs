@@ -1,0 +1,102 @@
+//! Commands that ask a running server, and what they say of one that is not Fanfare.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use super::support::{Home, text};
+
+/// To see who is in a channel, what it keeps or who is connected, an operator had to write requests by hand.
+#[test]
+fn the_http_api_has_commands() {
+    let home = Home::new("api");
+    let server = home.serve();
+    let ask = |arguments: &[&str]| {
+        let output = home.run(&[arguments, &["--url", server.url()]].concat());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    ask(&["publish", "room", "1"]);
+    ask(&["publish", "room", "2"]);
+    let history = ask(&["history", "room", "--limit", "1", "--reverse"]);
+    assert_eq!(history["messages"][0]["data"], 2, "{history}");
+    assert_eq!(history["messages"].as_array().unwrap().len(), 1, "{history}");
+    assert_eq!(ask(&["presence", "room"])["users"], 0);
+    assert!(ask(&["channels", "--prefix", "ro"])["channels"].is_array());
+    assert!(ask(&["connections", "--user", "ann"])["connections"].is_array());
+    ask(&["disconnect", "--user", "ann", "--code", "4003"]);
+    let output = home.run(&["presence", "", "--url", server.url()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("invalid_channel"), "{}", text(&output.stderr));
+}
+
+/// `fanfare tail` at another server printed that server's page.
+#[test]
+fn of_a_foreign_server_one_line_is_said() {
+    let home = Home::new("foreign");
+    for arguments in [&["tail", "room"][..], &["publish", "room", "1", "--key", "a-key-of-some-length"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let foreign = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).unwrap();
+            let page = "<html><body>not here</body></html>";
+            let length = page.len();
+            let head = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nConnection: close";
+            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{page}").unwrap();
+            // Until the other side has read it and gone.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let output = home.run(&[arguments, &["--url", &url]].concat());
+        foreign.join().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("404") && said.contains("no Fanfare server"), "{said}");
+        assert!(!said.contains("<html>") && said.lines().count() == 1, "{said}");
+    }
+}
+
+/// The certificate of a server of one's own is not known to the system: without its authority nothing is sent.
+#[test]
+fn publish_speaks_tls() {
+    let home = Home::new("tls");
+    let made =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(home.0.join("a.crt"), made.cert.pem()).unwrap();
+    std::fs::write(home.0.join("a.key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(home.0.join("none.crt"), "").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("tls.listen=127.0.0.1:{port}");
+    let set = ["--set", &listen, "--set", "tls.cert_file=a.crt", "--set", "tls.key_file=a.key"];
+    let _server = home.serve_with(&set);
+    let url = format!("https://127.0.0.1:{port}");
+    let publish =
+        |arguments: &[&str]| home.run(&[&["publish", "room", "1", "--url", &url], arguments].concat());
+    let output = publish(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--cacert"), "{}", text(&output.stderr));
+    for arguments in [&["--cacert", "a.crt"][..], &["--insecure-tls"]] {
+        let output = publish(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let output = publish(&["--cacert", "none.crt"]);
+    assert!(text(&output.stderr).contains("no certificate"), "{}", text(&output.stderr));
+}
+
+/// The help of commands for clients listed how a server listens.
+#[test]
+fn help_shows_examples_and_no_flags_of_the_server() {
+    let home = Home::new("help");
+    for command in
+        ["publish", "tail", "presence", "history", "channels", "connections", "disconnect", "token"]
+    {
+        let output = home.run(&[command, "--help"]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains("Example"), "{shown}");
+        assert!(!shown.contains("--listen") && !shown.contains("--origin"), "{shown}");
+    }
+    let completions = home.run(&["completions", "bash"]);
+    assert!(text(&completions.stdout).contains("complete -F _fanfare"), "completions");
+    let page = home.run(&["man"]);
+    assert!(text(&page.stdout).contains(".TH fanfare") && text(&page.stdout).contains("Publish a message"));
+}
