@@ -13,6 +13,7 @@ mod history;
 mod idempotency;
 mod presence;
 mod recency;
+mod trim;
 mod users;
 
 use std::hash::BuildHasher;
@@ -26,6 +27,7 @@ use fanfare_protocol::{ChannelName, ChannelPattern, Epoch, ErrorCode, Position, 
 use foldhash::HashMap;
 
 use crate::limits::Limits;
+use crate::namespace::Namespaces;
 use crate::patterns::PatternIndex;
 use crate::ports::broker::{
     Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
@@ -473,6 +475,10 @@ impl Broker for Memory {
             }
         }
         self.make_room();
+    }
+
+    fn namespaces_changed(&self, namespaces: &Namespaces) {
+        self.trim(namespaces);
     }
 
     fn congested(&self) -> bool {
