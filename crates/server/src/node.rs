@@ -2,9 +2,11 @@
 //!
 //! - [`authentication`]: the part of the settings that says who may
 //! - [`ending`]: how a node sends its clients away
+//! - [`reloading`]: settings that change while it runs
 
 mod authentication;
 mod ending;
+mod reloading;
 mod surroundings;
 
 use std::future::Future;
@@ -18,6 +20,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
+use fanfare_auth::Verifier;
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
@@ -30,8 +33,10 @@ use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_wire::Limits as WireLimits;
 use http::Request;
 use mio::{Poll, Waker};
+use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::admission::users::Users;
 use crate::app;
 use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect};
@@ -44,6 +49,7 @@ use crate::sessions::{self, Passes};
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
 use authentication::Authentication;
+pub(crate) use reloading::Reload;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
@@ -273,7 +279,8 @@ impl Builder {
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
-        Ok(Node { fanfare, door, settings, threads, tasks })
+        let (users, verifier) = (authentication.users, authentication.verifier);
+        Ok(Node { fanfare, door, settings, users, verifier, threads, tasks })
     }
 }
 
@@ -282,6 +289,9 @@ pub struct Node {
     fanfare: Fanfare,
     door: Door,
     settings: Arc<Settings>,
+    users: Arc<Users>,
+    /// Replaced by a reload.
+    verifier: Arc<watch::Sender<Option<Verifier>>>,
     threads: Vec<JoinHandle<()>>,
     /// Let time pass, for as long as the node runs.
     tasks: [tokio::task::JoinHandle<()>; 3],

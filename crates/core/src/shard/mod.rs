@@ -21,6 +21,7 @@ mod expiry;
 mod fanout;
 mod lanes;
 mod lifecycle;
+mod reload;
 mod roster;
 mod toll;
 mod transport;
