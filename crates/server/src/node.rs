@@ -219,7 +219,6 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
-        let close = Duration::from_millis(u64::from(self.deadlines.close_ms));
         let application = Arc::new(Running::new(self.handlers, runtime.clone(), timeout));
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -266,7 +265,7 @@ impl Builder {
             auth: authentication.rules,
             passes,
             settings: settings.clone(),
-            close,
+            close: Duration::from_millis(u64::from(settings.deadlines.close_ms)),
         };
         let fanfare = Fanfare::new(handle::Parts {
             broker,

@@ -282,7 +282,6 @@ impl Shard {
             return;
         }
         self.counters.messages_in += 1;
-        self.spoke(key);
         self.finished_message(key);
         if !self.spend_on(key, &command) {
             return;

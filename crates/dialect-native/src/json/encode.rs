@@ -24,11 +24,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             expires_in(out, *expires_in_ms);
             client_bounds(out, *bounds);
         }
-        Event::Authenticated { id, user, expires_in_ms } => {
-            open(out, "authenticated", *id);
-            user_id(out, *user);
-            expires_in(out, *expires_in_ms);
-        }
+        Event::Authenticated { id, user, expires_in_ms } => authenticated(out, *id, *user, *expires_in_ms),
         Event::Expiring { in_ms } => {
             open(out, "expiring", None);
             expires_in(out, Some(*in_ms));
@@ -88,6 +84,17 @@ fn open(out: &mut Vec<u8>, kind: &str, id: Option<&RequestId>) {
         key(out, "id");
         write::request_id(out, id);
     }
+}
+
+fn authenticated(
+    out: &mut Vec<u8>,
+    id: Option<&RequestId>,
+    user: Option<&UserId>,
+    expires_in_ms: Option<u64>,
+) {
+    open(out, "authenticated", id);
+    user_id(out, user);
+    expires_in(out, expires_in_ms);
 }
 
 fn message(out: &mut Vec<u8>, publication: &Publication) {

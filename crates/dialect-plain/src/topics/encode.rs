@@ -22,17 +22,8 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Joined { channel, member } => membership(out, "user_joined", channel, &member.user),
         Event::Left { channel, member } => membership(out, "user_left", channel, &member.user),
         Event::Presence { id: None, channel, members } => presence(out, channel, members),
-        Event::Pong { id } => {
-            open(out, "pong");
-            correlation(out, *id);
-        }
-        Event::Heartbeat { id, sent, unix_ms } => {
-            open(out, "heartbeat_ack");
-            number(out, "timestamp", *unix_ms);
-            key(out, "originalTimestamp");
-            write::raw(out, sent);
-            correlation(out, *id);
-        }
+        Event::Pong { id } => pong(out, *id),
+        Event::Heartbeat { id, sent, unix_ms } => heartbeat(out, *id, sent, *unix_ms),
         Event::Connected { connection, user, .. } => {
             open(out, "welcome");
             content::who(out, "userId", *user, *connection);
@@ -86,6 +77,19 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
     }
     out.push(b'}');
     true
+}
+
+fn pong(out: &mut Vec<u8>, id: Option<&RequestId>) {
+    open(out, "pong");
+    correlation(out, id);
+}
+
+fn heartbeat(out: &mut Vec<u8>, id: Option<&RequestId>, sent: &str, unix_ms: u64) {
+    open(out, "heartbeat_ack");
+    number(out, "timestamp", unix_ms);
+    key(out, "originalTimestamp");
+    write::raw(out, sent);
+    correlation(out, id);
 }
 
 fn membership(out: &mut Vec<u8>, kind: &str, channel: &ChannelName, user: &UserId) {
