@@ -16,11 +16,14 @@ use super::{Failure, Program, nearest, print};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Which channels.
-    #[arg(required_unless_present = "pattern")]
+    #[arg(required_unless_present_any = ["pattern", "all"])]
     channel: Vec<String>,
     /// All channels that the pattern matches, such as orders.* or orders.>; may be repeated.
     #[arg(long)]
     pattern: Vec<String>,
+    /// Every channel, as the pattern > does; what restricted channels say, no pattern brings.
+    #[arg(long)]
+    all: bool,
     /// The server [default: where the configuration listens].
     #[arg(long, env = "FANFARE_URL")]
     url: Option<String>,
@@ -121,7 +124,7 @@ async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Fa
         let subscription = client.subscribe(channel, options.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(channel, error))?);
     }
-    for pattern in &args.pattern {
+    for pattern in args.pattern.iter().map(String::as_str).chain(args.all.then_some(">")) {
         let subscription = client.subscribe_pattern(pattern, plain.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(pattern, error))?);
     }

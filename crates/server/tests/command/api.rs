@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use super::support::{Home, text};
 
@@ -98,6 +99,22 @@ fn publish_and_tail_speak_tls() {
     assert_eq!(text(&output.stdout), format!("room 3 - \"{large}\"\n"), "{}", text(&output.stderr));
     let output = publish(&["--cacert", "none.crt"]);
     assert!(text(&output.stderr).contains("no certificate"), "{}", text(&output.stderr));
+}
+
+/// There was no way to follow a server whose channels one does not know.
+#[test]
+fn tail_follows_everything() {
+    let home = Home::new("all");
+    let server = home.serve();
+    let arguments = ["tail", "--all", "--url", server.url(), "--count", "1"];
+    let mut tail = home.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    // Whatever is published before it has subscribed, it does not see.
+    while tail.try_wait().unwrap().is_none() {
+        let output = home.run(&["publish", "some.where", "1", "--url", server.url()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let output = tail.wait_with_output().unwrap();
+    assert!(text(&output.stdout).starts_with("some.where "), "{}", text(&output.stdout));
 }
 
 /// The help of commands for clients listed how a server listens.
