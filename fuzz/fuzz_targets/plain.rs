@@ -41,8 +41,8 @@ fuzz_target!(|input: &[u8]| {
                 tell(*dialect, &Event::Pong { id });
                 tell(*dialect, &Event::Response { id, data: &data });
                 tell(*dialect, &Event::Direct(&direct));
-                if let Command::Heartbeat { sent } = &command {
-                    tell(*dialect, &Event::Heartbeat { sent, unix_ms: 0 });
+                if let Command::Heartbeat { id, sent } = &command {
+                    tell(*dialect, &Event::Heartbeat { id: id.as_ref(), sent, unix_ms: 0 });
                 }
             });
         }

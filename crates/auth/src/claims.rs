@@ -88,6 +88,7 @@ impl<'t> Claims<'t> {
             token_id: self.token_id()?,
             issued_unix_ms: times.issued,
             expires_unix_ms: Some(times.end),
+            key: None,
         };
         Ok(Verified { user: self.user(&expected.user_claim)?, standing })
     }

@@ -1,7 +1,7 @@
 //! A key and the algorithms that it is good for (RFC 8725, section 3.1): the token only picks among them.
 
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters};
-use aws_lc_rs::{hmac, signature::RsaPublicKeyComponents};
+use aws_lc_rs::{digest, hmac, signature::RsaPublicKeyComponents};
 
 use crate::public_key::{Curve, PublicKey, Unusable};
 use crate::settings::Algorithm;
@@ -11,6 +11,8 @@ pub(crate) struct Key {
     /// Its name in its issuer's key set.
     pub(crate) id: Option<Box<str>>,
     checks: Vec<(Algorithm, Check)>,
+    /// Tells this key from others, also after a restart of the process; says nothing about it.
+    pub(crate) mark: u64,
 }
 
 enum Check {
@@ -27,7 +29,7 @@ impl Key {
         let checks = checks.filter_map(|algorithm| {
             Some((algorithm, Check::Secret(Box::new(hmac::Key::new(hmac_of(algorithm)?, secret)))))
         });
-        Self { id: None, checks: checks.collect() }
+        Self { id: None, checks: checks.collect(), mark: mark(&[b"secret", secret]) }
     }
 
     /// A public key, for those algorithms of its kind that are wanted.
@@ -38,7 +40,7 @@ impl Key {
     ) -> Result<Self, Unusable> {
         let checks = algorithms(key).iter().filter(|algorithm| wanted(**algorithm));
         let checks = checks.map(|&algorithm| Ok((algorithm, Check::Public(parsed(key, algorithm)?))));
-        Ok(Self { id: id.map(Into::into), checks: checks.collect::<Result<_, _>>()? })
+        Ok(Self { id: id.map(Into::into), checks: checks.collect::<Result<_, _>>()?, mark: mark_of(key) })
     }
 
     /// Whether it is good for anything.
@@ -64,6 +66,25 @@ impl Key {
     fn check(&self, algorithm: Algorithm) -> Option<&Check> {
         self.checks.iter().find(|(fit, _)| *fit == algorithm).map(|(_, check)| check)
     }
+}
+
+fn mark_of(key: &PublicKey) -> u64 {
+    match key {
+        PublicKey::Rsa { n, e } => mark(&[b"rsa", n, e]),
+        PublicKey::Ec(_, point) => mark(&[b"ec", point]),
+        PublicKey::Ed25519(bytes) => mark(&[b"ed25519", bytes]),
+    }
+}
+
+/// A number for what these parts say: the same for the same, and hardly ever for something else.
+pub(crate) fn mark(parts: &[&[u8]]) -> u64 {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let digest = context.finish();
+    digest.as_ref().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte))
 }
 
 /// What a public key is good for.

@@ -133,6 +133,11 @@ impl KeySet {
         Ok(Self::new(keys))
     }
 
+    /// The marks of all keys.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().map(|key| key.mark)
+    }
+
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()

@@ -1,5 +1,6 @@
 //! From a token to a verdict.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use fanfare_protocol::{ErrorCode, UserId};
 use tokio::time::Instant;
 
 use crate::claims::{Claims, Expected};
+use crate::key::mark;
 use crate::key_set::KeySet;
 use crate::settings::{IssuerSettings, KeySettings, TokenRules};
 use crate::source::Source;
@@ -27,6 +29,8 @@ pub struct Verifier {
 
 struct Inner {
     issuers: Vec<Issuer>,
+    /// The marks of all keys that are trusted, each with its issuer.
+    marks: HashSet<u64>,
     rules: TokenRules,
 }
 
@@ -34,6 +38,8 @@ struct Issuer {
     /// What `iss` is; none where it is absent.
     issuer: Option<String>,
     keys: Keys,
+    /// Where keys are fetched from; empty where they are not.
+    address: String,
     expected: Expected,
 }
 
@@ -80,8 +86,45 @@ impl Verifier {
         if rules.leeway > LEEWAY_MAX {
             return Err(format!("the leeway is at most {} s", LEEWAY_MAX.as_secs()));
         }
-        let issuers = issuers.into_iter().map(Issuer::new).collect::<Result<_, _>>()?;
-        Ok(Self { inner: Arc::new(Inner { issuers, rules }) })
+        let issuers = issuers.into_iter().map(Issuer::new).collect::<Result<Vec<_>, _>>()?;
+        let marks = issuers.iter().flat_map(Issuer::marks).collect();
+        Ok(Self { inner: Arc::new(Inner { issuers, marks, rules }) })
+    }
+
+    /// The same, which goes on with the key sets that `former` has fetched, from where they are the same issuer's.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn in_place_of(
+        former: &Self,
+        issuers: Vec<IssuerSettings>,
+        rules: TokenRules,
+    ) -> Result<Self, String> {
+        let mut new = Self::new(issuers, rules)?;
+        if let Some(inner) = Arc::get_mut(&mut new.inner) {
+            for issuer in inner.issuers.iter_mut().filter(|issuer| !issuer.address.is_empty()) {
+                let same = |old: &&Issuer| {
+                    old.address == issuer.address && old.expected.name == issuer.expected.name
+                };
+                if let Some(Keys::Fetched(source)) =
+                    former.inner.issuers.iter().find(same).map(|old| &old.keys)
+                {
+                    issuer.keys = Keys::Fetched(source.clone());
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    /// Whether two verifiers trust the same keys of the same issuers.
+    pub fn trusts_the_same_as(&self, other: &Self) -> bool {
+        self.inner.marks == other.inner.marks
+    }
+
+    /// Whether the issuer and the key that a token was signed with are still among those of this verifier: `key` is
+    /// [`Standing::key`]. Keys that are fetched come and go by themselves; of those only the issuer is looked at.
+    pub fn trusts(&self, key: u64) -> bool {
+        self.inner.marks.contains(&key)
     }
 
     /// What holds for every token.
@@ -130,7 +173,11 @@ impl Verifier {
     /// When it is not accepted.
     pub async fn connection(&self, token: &str, now_unix_ms: u64) -> Result<Verified, TokenError> {
         let rules = &self.inner.rules;
-        self.verify(token, |claims, expected| claims.connection(expected, rules, now_unix_ms)).await
+        let judge =
+            |claims: &Claims<'_>, expected: &Expected| claims.connection(expected, rules, now_unix_ms);
+        let (mut verified, key) = self.verify(token, judge).await?;
+        verified.standing.key = Some(key);
+        Ok(verified)
     }
 
     /// Verifies a token that allows a subscription: it names the topic, and the user if the connection has one.
@@ -148,16 +195,16 @@ impl Verifier {
         let judge = |claims: &Claims<'_>, expected: &Expected| {
             claims.subscription(expected, rules, (topic, user), now_unix_ms)
         };
-        self.verify(token, judge).await
+        Ok(self.verify(token, judge).await?.0)
     }
 
     /// Looks for an issuer of the token's `iss` whose signature it has, and of whom the claims are accepted. The refusal
-    /// is that of the issuer who came furthest.
+    /// is that of the issuer who came furthest; with the verdict comes the mark of the key.
     async fn verify<T>(
         &self,
         token: &str,
         judge: impl Fn(&Claims<'_>, &Expected) -> Result<T, TokenError>,
-    ) -> Result<T, TokenError> {
+    ) -> Result<(T, u64), TokenError> {
         let token = Token::parse(token, self.inner.rules.bytes_max)?;
         let claims = Claims::parse(&token.claims)?;
         let named = claims.issuer()?;
@@ -165,8 +212,8 @@ impl Verifier {
         for issuer in self.inner.issuers.iter().filter(|issuer| issuer.issuer.as_deref() == named) {
             match issuer.check_signature(&token).await {
                 Err(error) => unsigned = unsigned.or(Some(error)),
-                Ok(()) => match judge(&claims, &issuer.expected) {
-                    Ok(verdict) => return Ok(verdict),
+                Ok(key) => match judge(&claims, &issuer.expected) {
+                    Ok(verdict) => return Ok((verdict, key)),
                     Err(error) => refused = refused.or(Some(error)),
                 },
             }
@@ -189,6 +236,11 @@ impl Issuer {
         if user_claim.is_empty() || roles_claim.is_empty() {
             return Err(told("the names of the claims for user and roles are not empty".to_owned()));
         }
+        let address = if let KeySettings::JwksUrl(url) = &keys {
+            format!("{url} {algorithms:?}")
+        } else {
+            String::new()
+        };
         let keys = match keys {
             KeySettings::Secret(secret) => KeySet::secret(&secret, &algorithms).map(Keys::fixed),
             KeySettings::Pem(text) => KeySet::pem(&text, &algorithms).map(Keys::fixed),
@@ -196,16 +248,32 @@ impl Issuer {
             KeySettings::JwksUrl(url) => Source::new(&name, &url, algorithms).map(Keys::Fetched),
         };
         let keys = keys.map_err(told)?;
-        Ok(Self { issuer, keys, expected: Expected { name, audience, user_claim, roles_claim } })
+        Ok(Self { issuer, keys, address, expected: Expected { name, audience, user_claim, roles_claim } })
     }
 
-    async fn check_signature(&self, token: &Token<'_>) -> Result<(), TokenError> {
+    fn marks(&self) -> Vec<u64> {
+        match &self.keys {
+            Keys::Fixed(keys) => keys.marks().map(|key| self.mark(key)).collect(),
+            Keys::Fetched(_) => vec![self.mark(0)],
+        }
+    }
+
+    /// The mark of a key of this issuer.
+    fn mark(&self, key: u64) -> u64 {
+        let key = match &self.keys {
+            Keys::Fixed(_) => key.to_be_bytes().to_vec(),
+            Keys::Fetched(_) => self.address.as_bytes().to_vec(),
+        };
+        mark(&[self.issuer.as_deref().unwrap_or_default().as_bytes(), &key])
+    }
+
+    async fn check_signature(&self, token: &Token<'_>) -> Result<u64, TokenError> {
         let keys = self.keys.for_token(token).await;
         let name = &self.expected.name;
         let mut tried = false;
         for key in keys.candidates(token.key_id.as_deref(), token.algorithm) {
             if key.holds(token.algorithm, token.signed, &token.signature) {
-                return Ok(());
+                return Ok(self.mark(key.mark));
             }
             tried = true;
         }

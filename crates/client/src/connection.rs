@@ -6,12 +6,13 @@ use std::time::Duration;
 use fanfare_wire::handshake::{ClientRequest, HandshakeError};
 use fanfare_wire::{Decoder, Limits, Message, OpCode, Role, encode_close_masked, encode_frame_masked};
 use serde::de::IgnoredAny;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Ending, Error};
 use crate::options::{FRAGMENTS_MAX, MESSAGE_BYTES_MAX, Options};
+use crate::stream::Stream;
 use crate::target::Target;
 use crate::words::{Said, understand};
 
@@ -26,7 +27,7 @@ const LIMITS: Limits = Limits { message_bytes_max: MESSAGE_BYTES_MAX, fragments_
 
 /// An open WebSocket.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     decoder: Decoder,
     /// Received and not yet decoded.
     input: Vec<u8>,
@@ -57,12 +58,16 @@ impl Connection {
         };
         let request = target.request(options.user.as_deref(), token.as_ref(), nonce);
         let address = (target.host.as_str(), target.port);
-        let mut stream = TcpStream::connect(address).await.map_err(|error| Error::io(&error))?;
+        let stream = TcpStream::connect(address).await.map_err(|error| Error::io(&error))?;
         stream.set_nodelay(true).map_err(|error| Error::io(&error))?;
+        let mut stream = match target.tls {
+            true => Stream::secure(stream, &target.host, &options.trust).await?,
+            false => Stream::plain(stream),
+        };
         stream.write_all(request.head()).await.map_err(|error| Error::io(&error))?;
         let mut input = Vec::with_capacity(1024);
         loop {
-            if stream.read_buf(&mut input).await.map_err(|error| Error::io(&error))? == 0 {
+            if stream.read_more(&mut input).await.map_err(|error| Error::io(&error))? == 0 {
                 return Err(Error::connect("the server closed the connection during the handshake", true));
             }
             match request.response(&input) {
@@ -119,7 +124,7 @@ impl Connection {
                 Err(error) => return Err(Ending::broken(error.to_string())),
             }
         }
-        Ok(())
+        self.stream.push().map_err(|error| Ending::broken(error.to_string()))
     }
 
     /// Takes in what has arrived and appends what was said.
@@ -198,7 +203,7 @@ impl Connection {
         let goodbye = async {
             self.stream.write_all(&self.out).await?;
             self.stream.shutdown().await?;
-            while self.stream.read_buf(&mut self.input).await? > 0 {
+            while self.stream.read_more(&mut self.input).await? > 0 {
                 self.input.clear();
             }
             Ok::<(), io::Error>(())
@@ -210,7 +215,7 @@ impl Connection {
 
 /// Why the server refused: its words may come in later packets than the status.
 async fn refusal(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     request: &ClientRequest,
     mut input: Vec<u8>,
     first: HandshakeError,
@@ -221,7 +226,7 @@ async fn refusal(
         let refused = last.status().is_some_and(|status| status >= 400);
         let complete = |error: &HandshakeError| serde_json::from_str::<IgnoredAny>(error.extract()).is_ok();
         while refused && !complete(&last) && input.len() < REFUSAL_BYTES_MAX {
-            match stream.read_buf(&mut input).await {
+            match stream.read_more(&mut input).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }

@@ -24,6 +24,18 @@ pub(crate) const DIRECTS_QUEUED_MAX: usize = 256;
 /// A connection that held for so long counts as good: the next failure starts from the shortest delay.
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(5);
 
+/// Whose certificates are good, where the URL asks for TLS.
+#[derive(Debug, Clone, Default)]
+pub enum Trust {
+    /// Those of authorities that the system trusts.
+    #[default]
+    System,
+    /// Those of these authorities too: certificates in PEM.
+    SystemAnd(Vec<u8>),
+    /// Any. Whoever is on the way reads and changes what is said; for trying things out.
+    Anything,
+}
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -32,6 +44,8 @@ pub struct Options {
     /// The connection's token, sent as `Authorization: Bearer` with the handshake. One that is provided is
     /// renewed on the live connection before it expires.
     pub token: Option<Token>,
+    /// Whose certificates are good, with `wss://`.
+    pub trust: Trust,
     /// How long a connection may take until the handshake is through, the token's provider included.
     pub connect_timeout: Duration,
     /// How long a call waits for its answer.
@@ -49,6 +63,7 @@ impl Default for Options {
         Self {
             user: None,
             token: None,
+            trust: Trust::default(),
             connect_timeout: Duration::from_secs(10),
             call_timeout: Duration::from_secs(10),
             ping_after: Duration::from_secs(30),

@@ -16,19 +16,21 @@ pub(crate) struct Target {
     /// Without the brackets of an IPv6 address.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Whether the URL asks for TLS.
+    pub(crate) tls: bool,
     path: String,
 }
 
 impl Target {
-    /// Reads `ws://host[:port][/path][?query]`; `http://` means the same.
+    /// Reads `ws://host[:port][/path][?query]`, or `wss://`; `http://` and `https://` mean the same.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let wrong = |why: &str| Error::invalid(format!("the URL {url:?} {why}"));
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("has no scheme, such as ws://"))?;
-        match scheme {
-            "ws" | "http" => {}
-            "wss" | "https" => return Err(wrong("asks for TLS, which this client does not speak")),
-            _ => return Err(wrong("must begin with ws://")),
-        }
+        let tls = match scheme {
+            "ws" | "http" => false,
+            "wss" | "https" => true,
+            _ => return Err(wrong("must begin with ws:// or wss://")),
+        };
         let rest = rest.split('#').next().unwrap_or_default();
         let path_start = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(path_start);
@@ -41,7 +43,7 @@ impl Target {
                 let (host, port) = authority.split_at(after_address + colon);
                 (host, port[1..].parse().map_err(|_| wrong("has no valid port"))?)
             }
-            None => (authority, 80),
+            None => (authority, if tls { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() {
@@ -52,7 +54,7 @@ impl Target {
             query if query.starts_with('?') => format!("{PATH_DEFAULT}{query}"),
             path => path.to_owned(),
         };
-        Ok(Self { authority: authority.to_owned(), host: host.to_owned(), port, path })
+        Ok(Self { authority: authority.to_owned(), host: host.to_owned(), port, tls, path })
     }
 
     /// The handshake's request.
@@ -104,7 +106,9 @@ mod tests {
         assert_eq!(parts("ws://a:1/b?c=d#e"), ("a".into(), 1, "/b?c=d".into()));
         assert_eq!(parts("ws://[::1]:9?x=y"), ("::1".into(), 9, "/ws?x=y".into()));
         assert_eq!(parts("ws://[::1]"), ("::1".into(), 80, "/ws".into()));
-        for url in ["", "a:80", "wss://a", "ftp://a", "ws://", "ws://a:b", "ws://u:p@a", "ws://:80"] {
+        assert_eq!(parts("wss://a"), ("a".into(), 443, "/ws".into()));
+        assert!(Target::parse("https://a").unwrap().tls && !Target::parse("http://a").unwrap().tls);
+        for url in ["", "a:80", "ftp://a", "ws://", "ws://a:b", "ws://u:p@a", "ws://:80"] {
             assert!(Target::parse(url).is_err(), "{url:?}");
         }
     }

@@ -61,7 +61,12 @@ fn main() {
         black_box(dialect.encode(black_box(event), &mut out));
     };
     bench("json_encode_message", || encode(&NativeJson, &Event::Message(&publication)));
-    let published = Event::Published { id: Some(&id), position: publication.position, duplicate: false };
+    let published = Event::Published {
+        id: Some(&id),
+        channel: &publication.channel,
+        position: publication.position,
+        duplicate: false,
+    };
     bench("json_encode_published", || encode(&NativeJson, &published));
     bench("protobuf_encode_message", || encode(&NativeProtobuf, &Event::Message(&publication)));
     // number = 3, publish = { channel, data = { json } }

@@ -87,7 +87,8 @@ fn an_id_comes_back_as_it_came() {
 fn replies_have_the_promised_forms() {
     let id = RequestId::Number("1".into());
     let id = Some(&id);
-    let topic = Topic::Channel(ChannelName::new("r").unwrap());
+    let channel = ChannelName::new("r").unwrap();
+    let topic = Topic::Channel(channel.clone());
     let position = Position { epoch: Epoch(0xab), offset: 7 };
     let user = UserId::new("u").unwrap();
     let subscribed = Subscribed {
@@ -100,7 +101,7 @@ fn replies_have_the_promised_forms() {
     };
     let error =
         ErrorEvent { id, code: ErrorCode::RateLimited, text: "slow down".into(), retry_after_ms: Some(1500) };
-    let direct = Direct { from: None, data: Payload::null(), timestamp_ms: 1 };
+    let direct = Direct { from: None, data: Payload::null(), verbatim: false, timestamp_ms: 1 };
     let cases = [
         (
             Event::Subscribed(subscribed),
@@ -111,7 +112,7 @@ fn replies_have_the_promised_forms() {
             r#"{"type":"unsubscribed","id":1,"channel":"r"}"#,
         ),
         (
-            Event::Published { id, position, duplicate: false },
+            Event::Published { id, channel: &channel, position, duplicate: false },
             r#"{"type":"response","id":1,"data":{"published":true,"epoch":"ab","offset":7}}"#,
         ),
         (Event::Response { id, data: &Payload::null() }, r#"{"type":"response","id":1,"data":null}"#),

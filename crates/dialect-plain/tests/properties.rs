@@ -148,7 +148,7 @@ proptest! {
             let entry = told(&Chat::default(), &event).unwrap();
             prop_assert_eq!((&entry["content"], &entry["username"]), (&json!(words), &json!(name)));
             let mut out = Vec::new();
-            let direct = Direct { from: None, data, timestamp_ms: 0 };
+            let direct = Direct { from: None, data, verbatim: false, timestamp_ms: 0 };
             prop_assert_eq!(Raw.encode(&Event::Direct(&direct), &mut out), Some(FrameKind::Text));
             prop_assert_eq!(out, words.as_bytes());
         }

@@ -57,8 +57,9 @@ fn envelope_is_spoken_as_written() {
 
 #[test]
 fn topics_are_spoken_as_written() {
-    let commands = ["Authenticate", "Subscribe", "Unsubscribe", "Message", "Heartbeat", "Custom"];
-    let silent = ["Published", "History", "StatusSet", "Users", "Pong"];
+    let commands =
+        ["Authenticate", "Subscribe", "Unsubscribe", "Message", "Publish", "Ping", "Heartbeat", "Custom"];
+    let silent = ["History", "StatusSet", "Users"];
     check("topics", (Encoding::Plain, &Topics::default()), &commands, &silent);
 }
 
@@ -73,11 +74,15 @@ fn chat_is_spoken_as_written() {
         "History",
         "StatusSet",
         "Users",
-        "Pong",
         "Heartbeat",
         "Disconnect",
     ];
-    check("chat", (Encoding::Plain, &Chat::default()), &["Authenticate", "Message", "Custom"], &silent);
+    check(
+        "chat",
+        (Encoding::Plain, &Chat::default()),
+        &["Authenticate", "Message", "Ping", "Custom"],
+        &silent,
+    );
 }
 
 #[test]

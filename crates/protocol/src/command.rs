@@ -112,6 +112,8 @@ pub enum Command {
     },
     /// Asks for the server's time; for clients that measure the way there and back.
     Heartbeat {
+        /// Comes back in the reply.
+        id: Option<RequestId>,
         /// The client's own time as JSON, which comes back as it came.
         sent: Box<str>,
     },
@@ -146,8 +148,9 @@ impl Command {
             | Command::SetStatus { id, .. }
             | Command::Users { id, .. }
             | Command::Ping { id }
+            | Command::Heartbeat { id, .. }
             | Command::Custom { id, .. } => id.as_ref(),
-            Command::Heartbeat { .. } | Command::Pong | Command::Disconnect => None,
+            Command::Pong | Command::Disconnect => None,
         }
     }
 }

@@ -59,6 +59,8 @@ pub enum Event<'a> {
     Published {
         /// The request's id.
         id: Option<&'a RequestId>,
+        /// Where.
+        channel: &'a ChannelName,
         /// The message's own place.
         position: Position,
         /// Whether the idempotency key had been used, so that this is the first result again.
@@ -128,6 +130,8 @@ pub enum Event<'a> {
     },
     /// Answers a heartbeat.
     Heartbeat {
+        /// The request's id.
+        id: Option<&'a RequestId>,
         /// The client's time, as it came.
         sent: &'a str,
         /// The server's, in milliseconds of Unix time.
@@ -175,8 +179,20 @@ pub struct Direct {
     pub from: Option<UserId>,
     /// What was sent.
     pub data: Payload,
+    /// Whether the data, if they are JSON, are the whole message in every dialect. They should be an object on one line.
+    pub verbatim: bool,
     /// When, in milliseconds of Unix time.
     pub timestamp_ms: u64,
+}
+
+impl Direct {
+    /// The JSON that is the whole message, whatever the dialect.
+    pub fn whole(&self) -> Option<&[u8]> {
+        match &self.data {
+            Payload::Json(json) if self.verbatim => Some(json),
+            _ => None,
+        }
+    }
 }
 
 /// A user in a channel: all their connections are one member.

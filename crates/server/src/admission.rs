@@ -17,7 +17,8 @@ use crate::network::AddressKey;
 
 /// The counts of a node.
 pub(crate) struct Admission {
-    limits: Limits,
+    /// Replaced by a reload, read by handshakes.
+    limits: Mutex<Limits>,
     /// Changed by handshakes and by connections that go.
     counts: Mutex<Counts>,
     /// Told when the last seat is given back.
@@ -41,11 +42,22 @@ pub(crate) struct Seat {
 impl Admission {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
-            limits,
+            limits: Mutex::new(limits),
             counts: Mutex::default(),
             emptied: Notify::new(),
             refusals: Mutex::default(),
         })
+    }
+
+    /// Lets so many in from now on. Who is there stays.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// Whether loopback addresses are bounded, and how many connections there may be, of the node and of an address.
+    fn bounds(&self) -> (bool, u32, u32) {
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        (limits.limit_loopback, limits.connections_max, limits.connections_per_ip_max)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -55,14 +67,15 @@ impl Admission {
     /// Takes a place, or says which bound is reached.
     pub(crate) fn seat(self: &Arc<Self>, ip: Option<IpAddr>) -> Result<Seat, ErrorCode> {
         // All clients behind a proxy on this host share its address; the proxy's own limits are theirs.
-        let ip = ip.filter(|ip| self.limits.limit_loopback || !ip.to_canonical().is_loopback());
+        let (limit_loopback, connections_max, per_ip_max) = self.bounds();
+        let ip = ip.filter(|ip| limit_loopback || !ip.to_canonical().is_loopback());
         let ip = ip.map(AddressKey::of);
         let mut counts = self.counts();
-        if counts.total >= self.limits.connections_max {
+        if counts.total >= connections_max {
             return Err(ErrorCode::NodeFull);
         }
         let of_ip = ip.map_or(0, |ip| counts.by_ip.get(&ip).copied().unwrap_or(0));
-        if of_ip >= self.limits.connections_per_ip_max {
+        if of_ip >= per_ip_max {
             return Err(ErrorCode::AddressLimit);
         }
         counts.total += 1;

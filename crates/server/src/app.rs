@@ -28,6 +28,7 @@ use crate::http_api::{self, ApiState};
 use crate::listen;
 use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
+use crate::reload::Reloader;
 use crate::revocations::RevocationSettings;
 use crate::tls::{Renewal, Tls};
 
@@ -123,6 +124,8 @@ fn serve(setup: Setup) -> Result<(), String> {
 
 async fn run(setup: Setup) -> io::Result<()> {
     let config = &setup.config;
+    // First of all: until somebody listens to it, the signal ends the process.
+    let mut hangup = signal(SignalKind::hangup())?;
     descriptors::prepare(config.limits.connections_max);
     let node = node(&setup)?;
     let state = api_state(&setup, &node);
@@ -165,9 +168,13 @@ async fn run(setup: Setup) -> io::Result<()> {
     let mut out = io::stdout();
     let _ = writeln!(out, "{}", welcome.text(out.is_terminal())).and_then(|()| out.flush());
     tracing::info!(?addresses, ?tls_addresses, ?admin_addresses, "listening");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut reloader = Reloader::new(&setup, &node);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => reloader.reload(),
+        }
     }
     tracing::info!(connections = node.connections(), "{}", going(config));
     tokio::select! {

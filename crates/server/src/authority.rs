@@ -19,7 +19,7 @@ use fanfare_protocol::command::Topic;
 use fanfare_protocol::{ErrorCode, UserId};
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admission::users::{Arriving, Users};
 use crate::handlers::Running;
@@ -40,7 +40,7 @@ pub(crate) type Refused = (ErrorCode, String);
 #[derive(Clone)]
 pub(crate) struct ServerAuthority {
     /// None where no tokens are taken.
-    verifier: Option<Verifier>,
+    verifier: Arc<watch::Sender<Option<Verifier>>>,
     revocations: Arc<Revocations>,
     users: Arc<Users>,
     outcomes: Arc<Outcomes>,
@@ -54,7 +54,7 @@ pub(crate) struct ServerAuthority {
 
 /// What an authority is made of.
 pub(crate) struct Parts {
-    pub(crate) verifier: Option<Verifier>,
+    pub(crate) verifier: Arc<watch::Sender<Option<Verifier>>>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) users: Arc<Users>,
     pub(crate) outcomes: Arc<Outcomes>,
@@ -95,12 +95,22 @@ impl ServerAuthority {
     }
 
     async fn verified(&self, token: &str) -> Result<Verified, Refused> {
-        let Some(verifier) = &self.verifier else { return Err(plain(ErrorCode::AuthenticationDisabled)) };
+        let Some(verifier) = self.verifier() else { return Err(plain(ErrorCode::AuthenticationDisabled)) };
         let verified = self.in_time(verifier.connection(token, unix_ms())).await?;
-        if self.revocations.is_revoked(verified.user.as_ref(), &verified.standing) {
+        if self.is_revoked(verified.user.as_ref(), &verified.standing) {
             return Err(plain(ErrorCode::TokenRevoked));
         }
         Ok(verified)
+    }
+
+    fn verifier(&self) -> Option<Verifier> {
+        self.verifier.borrow().clone()
+    }
+
+    /// Whether the issuer and the key that stand behind a credential are still in force: a reload may have taken them away.
+    fn trusts(&self, standing: &Standing) -> bool {
+        let trusts = |key| self.verifier.borrow().as_ref().is_some_and(|verifier| verifier.trusts(key));
+        standing.key.is_none_or(trusts)
     }
 
     /// A connection's place among those of its user.
@@ -135,7 +145,7 @@ impl ServerAuthority {
 
     /// What a subscription's token allows.
     async fn grant(&self, peer: &Peer, topic: &Topic, token: &str) -> Result<Grant, Refused> {
-        let Some(verifier) = &self.verifier else { return Err(plain(ErrorCode::AuthenticationDisabled)) };
+        let Some(verifier) = self.verifier() else { return Err(plain(ErrorCode::AuthenticationDisabled)) };
         let user = peer.user.as_ref();
         let grant = self.in_time(verifier.subscription(token, topic, user, unix_ms())).await?;
         let (token_id, issued_unix_ms) = (grant.token_id.clone(), grant.issued_unix_ms);
@@ -183,7 +193,7 @@ fn plain(code: ErrorCode) -> Refused {
 
 impl Authority for ServerAuthority {
     fn takes_tokens(&self) -> bool {
-        self.verifier.is_some()
+        self.verifier.borrow().is_some()
     }
 
     fn decides_subscriptions(&self) -> bool {
@@ -209,6 +219,6 @@ impl Authority for ServerAuthority {
     }
 
     fn is_revoked(&self, user: Option<&UserId>, standing: &Standing) -> bool {
-        self.revocations.is_revoked(user, standing)
+        self.revocations.is_revoked(user, standing) || !self.trusts(standing)
     }
 }

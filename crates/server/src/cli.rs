@@ -13,6 +13,7 @@ mod manual;
 mod publish;
 mod serve;
 mod tail;
+mod tls_args;
 mod token;
 mod welcome;
 

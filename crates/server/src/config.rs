@@ -14,6 +14,7 @@
 
 mod admin;
 mod auth;
+mod changes;
 mod compression;
 mod dialects;
 mod document;
@@ -42,6 +43,7 @@ use fanfare_core::namespace::{Namespace, Namespaces};
 
 pub use admin::AdminConfig;
 pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
+pub use changes::Change;
 pub use compression::CompressionConfig;
 pub use dialects::DialectsConfig;
 pub use load::{Flag, Inputs, Loaded, load};

@@ -1,6 +1,6 @@
 //! The handle: what a backend may do, from any task.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::broker::{
@@ -30,7 +30,8 @@ use crate::traffic::{SharedTraffic, Traffic};
 #[derive(Clone)]
 pub struct Fanfare {
     broker: Arc<dyn Broker>,
-    namespaces: Arc<Namespaces>,
+    /// Replaced by a reload, read by every request of the backend.
+    namespaces: Arc<RwLock<Arc<Namespaces>>>,
     inboxes: AllInboxes,
     traffic: Arc<[Arc<SharedTraffic>]>,
     pub(crate) dialects: Dialects,
@@ -90,7 +91,7 @@ impl Fanfare {
         let calls = Arc::default();
         Self {
             broker,
-            namespaces,
+            namespaces: Arc::new(RwLock::new(namespaces)),
             inboxes,
             traffic,
             dialects,
@@ -159,8 +160,19 @@ impl Fanfare {
         if self.drain.refuses_publishes() { Err(ErrorCode::Draining) } else { Ok(()) }
     }
 
-    fn namespace(&self, channel: &ChannelName) -> Result<&Arc<Namespace>, ErrorCode> {
-        self.namespaces.get(channel.namespace()).ok_or(ErrorCode::UnknownNamespace)
+    fn namespace(&self, channel: &ChannelName) -> Result<Arc<Namespace>, ErrorCode> {
+        self.named_namespace(channel.namespace())
+    }
+
+    fn named_namespace(&self, name: &str) -> Result<Arc<Namespace>, ErrorCode> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.get(name).cloned().ok_or(ErrorCode::UnknownNamespace)
+    }
+
+    /// Puts other namespaces in force, for the backend and for what is kept.
+    pub(crate) fn set_namespaces(&self, namespaces: &Arc<Namespaces>) {
+        *self.namespaces.write().unwrap_or_else(PoisonError::into_inner) = namespaces.clone();
+        self.broker.namespaces_changed(namespaces);
     }
 
     /// Publishes a message to a channel.
@@ -263,7 +275,7 @@ impl Fanfare {
             Topic::Channel(channel) => channel.namespace(),
             Topic::Pattern(pattern) => pattern.namespace(),
         };
-        let namespace = self.namespaces.get(name).ok_or(ErrorCode::UnknownNamespace)?;
+        let namespace = self.named_namespace(name)?;
         if matches!(topic, Topic::Pattern(_)) && !namespace.patterns {
             return Err(ErrorCode::PermissionDenied);
         }

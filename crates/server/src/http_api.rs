@@ -11,6 +11,7 @@
 
 mod access;
 mod body;
+mod docs;
 mod error;
 mod fields;
 mod idempotency;
@@ -80,7 +81,7 @@ impl ApiState {
 
 /// Every route of the API, with answers in JSON also where nothing is.
 pub fn router(state: ApiState) -> Router {
-    let mut router = pages::router(state.metrics).merge(pages::document_router());
+    let mut router = pages::router(state.metrics).merge(pages::document_router()).merge(docs::router());
     for route in operations::routes() {
         router = router.route(&route.path(), methods(route));
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId};
-use fanfare_core::shard::Departure;
+use fanfare_core::shard::{Departure, Settings};
 use mio::Waker;
 
 use crate::connection::{Arrival, SessionRequest};
@@ -19,6 +19,8 @@ pub(crate) enum Input {
     Session(Box<SessionRequest>),
     /// Send the clients away.
     Drain(Departure),
+    /// Go on with other settings.
+    Reload(Arc<Settings>),
     /// Drop everything and end.
     Stop,
 }

@@ -43,6 +43,7 @@ mod drain;
 mod handshake;
 mod inbox;
 mod private_file;
+mod reload;
 mod sessions;
 mod traffic;
 mod upgraded;

@@ -26,8 +26,8 @@ mod visits;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
@@ -46,7 +46,7 @@ use crate::config::NetworkConfig;
 use crate::drain::Drain;
 use address::Proxies;
 use holdings::{Bounds, Held, Holdings};
-use origin::{Origins, Scheme, Standing};
+use origin::{OriginPattern, Origins, Scheme, Standing};
 use rates::Rates;
 use turned_away::TurnedAway;
 pub(crate) use visits::Visit;
@@ -65,7 +65,8 @@ pub struct Denied {
 
 /// What a node makes of where its clients come from.
 pub struct Network {
-    origins: Origins,
+    /// Replaced by a reload, read by handshakes.
+    origins: RwLock<Arc<Origins>>,
     proxies: Proxies,
     proxy_protocol: bool,
     limit_loopback: bool,
@@ -113,7 +114,7 @@ impl Network {
     pub(crate) fn new(config: NetworkConfig, limits: &Limits, admission: Arc<Admission>) -> Self {
         let config = config.with_room_for(limits.message_bytes_max);
         Self {
-            origins: Origins(config.origins),
+            origins: RwLock::new(Arc::new(Origins(config.origins))),
             proxies: Proxies { trusted: config.trusted_proxies, source: config.client_address },
             proxy_protocol: config.proxy_protocol,
             limit_loopback: limits.limit_loopback,
@@ -130,6 +131,15 @@ impl Network {
             drain: Arc::default(),
             http2: config.http2,
         }
+    }
+
+    fn origins(&self) -> Arc<Origins> {
+        self.origins.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets pages of other origins connect from now on. Connections that are there stay.
+    pub(crate) fn set_origins(&self, origins: Vec<OriginPattern>) {
+        *self.origins.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Origins(origins));
     }
 
     /// A place for a connection that speaks HTTP, if its address has one left; none counts where none is bounded.
@@ -259,12 +269,12 @@ impl Network {
             true => Some(Scheme::Https),
             false => peer_of(head).and_then(|peer| self.proxies.scheme(peer, &head.headers)),
         };
-        self.origins.judge(&head.headers, &head.uri, scheme)
+        self.origins().judge(&head.headers, &head.uri, scheme)
     }
 
     /// Whether `network.origins` names an origin, by itself or by its domain.
     pub(crate) fn names_origin(&self, origin: &HeaderValue) -> bool {
-        self.origins.single_out(origin)
+        self.origins().single_out(origin)
     }
 
     /// Judges a page that this server has served itself, for a server that believes who a client says it is. A name
@@ -274,7 +284,7 @@ impl Network {
     /// # Errors
     /// `origin_not_allowed`.
     pub(crate) fn judge_own_page(&self, head: &request::Parts) -> Result<(), Denied> {
-        if !Self::is_sent_here_by_another_name(head) || self.origins.name(&head.headers) {
+        if !Self::is_sent_here_by_another_name(head) || self.origins().name(&head.headers) {
             return Ok(());
         }
         let text = "where users are believed without a token, pages have to be opened at localhost or a loopback \

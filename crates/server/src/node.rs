@@ -2,9 +2,11 @@
 //!
 //! - [`authentication`]: the part of the settings that says who may
 //! - [`ending`]: how a node sends its clients away
+//! - [`reloading`]: settings that change while it runs
 
 mod authentication;
 mod ending;
+mod reloading;
 mod surroundings;
 
 use std::future::Future;
@@ -18,6 +20,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
+use fanfare_auth::Verifier;
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
@@ -30,8 +33,10 @@ use fanfare_protocol::dialect::DecodeLimits;
 use fanfare_wire::Limits as WireLimits;
 use http::Request;
 use mio::{Poll, Waker};
+use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::admission::users::Users;
 use crate::app;
 use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect};
@@ -44,6 +49,7 @@ use crate::sessions::{self, Passes};
 use crate::traffic::SharedTraffic;
 use crate::worker::{self, Worker};
 use authentication::Authentication;
+pub(crate) use reloading::Reload;
 
 /// How often expiry and grace periods are looked at.
 const BROKER_TICK: Duration = Duration::from_millis(100);
@@ -213,7 +219,6 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
-        let close = Duration::from_millis(u64::from(self.deadlines.close_ms));
         let application = Arc::new(Running::new(self.handlers, runtime.clone(), timeout));
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -260,7 +265,7 @@ impl Builder {
             auth: authentication.rules,
             passes,
             settings: settings.clone(),
-            close,
+            close: Duration::from_millis(u64::from(settings.deadlines.close_ms)),
         };
         let fanfare = Fanfare::new(handle::Parts {
             broker,
@@ -273,7 +278,8 @@ impl Builder {
             revocations: authentication.revocations,
             outcomes: authentication.outcomes,
         });
-        Ok(Node { fanfare, door, settings, threads, tasks })
+        let (users, verifier) = (authentication.users, authentication.verifier);
+        Ok(Node { fanfare, door, settings, users, verifier, threads, tasks })
     }
 }
 
@@ -282,6 +288,9 @@ pub struct Node {
     fanfare: Fanfare,
     door: Door,
     settings: Arc<Settings>,
+    users: Arc<Users>,
+    /// Replaced by a reload.
+    verifier: Arc<watch::Sender<Option<Verifier>>>,
     threads: Vec<JoinHandle<()>>,
     /// Let time pass, for as long as the node runs.
     tasks: [tokio::task::JoinHandle<()>; 3],

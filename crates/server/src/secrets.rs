@@ -2,7 +2,7 @@
 
 mod key_file;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::{Choice, ConstantTimeEq as _};
 
@@ -36,17 +36,23 @@ impl Secret {
 
 /// The keys that open the HTTP API. Cheap to clone.
 #[derive(Clone)]
-pub struct KeyRing(Arc<[Secret]>);
+pub struct KeyRing(Arc<RwLock<Arc<[Secret]>>>);
 
 impl KeyRing {
     /// The keys that open it; without any, nothing does.
     pub fn new(keys: Vec<Secret>) -> Self {
-        Self(keys.into())
+        Self(Arc::new(RwLock::new(keys.into())))
+    }
+
+    /// Puts other keys in force, for all copies of this ring.
+    pub fn replace(&self, keys: Vec<Secret>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
     }
 
     /// Whether `candidate` is one of the keys. Looks at all of them, so that the time does not tell which.
     pub fn admits(&self, candidate: &[u8]) -> bool {
-        self.0.iter().fold(Choice::from(0), |found, key| found | key.0.ct_eq(candidate)).into()
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        keys.iter().fold(Choice::from(0), |found, key| found | key.0.ct_eq(candidate)).into()
     }
 }
 
@@ -61,6 +67,9 @@ mod tests {
         for wrong in [&b""[..], b"first-ke", b"first-key ", b"FIRST-KEY", b"secone"] {
             assert!(!ring.admits(wrong));
         }
+        let copy = ring.clone();
+        ring.replace(vec![Secret::new("third")]);
+        assert!(copy.admits(b"third") && !copy.admits(b"second"));
         assert!(!KeyRing::new(Vec::new()).admits(b""));
         assert!(Secret::new("x").matches(b"x") && !Secret::new("x").matches(b"y"));
     }

@@ -114,6 +114,7 @@ pub(crate) fn standing(words: &Words<'_>, unix_ms: u64) -> Standing {
         expires_unix_ms: words.option("expires").map(|_| unix_ms + words.number::<u64>("expires")),
         info: words.option("info").map(script::payload),
         name: words.option("name").map(Into::into),
+        key: None,
     }
 }
 

@@ -145,11 +145,12 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             };
             format!("{word} {} {}", publication.channel, message(publication, epochs))
         }
+        Event::Direct(direct) if direct.verbatim => format!("verbatim {}", text(&direct.data)),
         Event::Direct(direct) => {
             let from = direct.from.as_ref().map_or("-", |from| from.as_str());
             format!("direct {from} {}", text(&direct.data))
         }
-        Event::Published { id, position, duplicate } => {
+        Event::Published { id, position, duplicate, .. } => {
             let again = if *duplicate { " again" } else { "" };
             format!("published{} {}{again}", number(*id), epochs.position(*position))
         }

@@ -226,7 +226,10 @@ impl Bench {
                 let data = script::payload(words.word(words.plain_count() - 1));
                 let from = words.option("from").map(script::user);
                 let timestamp_ms = UNIX_BEGIN_MS + self.now_ms();
-                Request::Direct(target, std::sync::Arc::new(Direct { from, data, timestamp_ms }))
+                Request::Direct(
+                    target,
+                    std::sync::Arc::new(Direct { from, data, verbatim: false, timestamp_ms }),
+                )
             }
             ("channels", _) => Request::Channels {
                 prefix: words.get(1).unwrap_or_default().into(),

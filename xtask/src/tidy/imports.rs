@@ -38,7 +38,17 @@ const TABLE: &[Row] = &[
     row(
         "fanfare-client",
         &["fanfare-wire", "fanfare-protocol"],
-        Some(&["base64", "bytes", "futures-core", "getrandom", "serde", "serde_json", "tokio"]),
+        Some(&[
+            "base64",
+            "bytes",
+            "futures-core",
+            "getrandom",
+            "rustls",
+            "rustls-native-certs",
+            "serde",
+            "serde_json",
+            "tokio",
+        ]),
     ),
     row("fanfare-testkit", &["fanfare-wire", "fanfare-protocol", "fanfare-core", "fanfare-client"], None),
     row("fanfare-sim", &["fanfare-protocol", "fanfare-core", "fanfare-testkit"], None),

@@ -50,6 +50,8 @@ pub struct Standing {
     pub issued_unix_ms: Option<u64>,
     /// When it ends, in milliseconds of Unix time; the connection ends with it.
     pub expires_unix_ms: Option<u64>,
+    /// The issuer's key that signed the credential, as the authority numbers keys; none where nothing signed it.
+    pub key: Option<u64>,
 }
 
 impl Identity {

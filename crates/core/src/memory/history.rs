@@ -77,6 +77,18 @@ impl History {
         }
     }
 
+    /// Lets go of what the namespace does not keep any more.
+    pub(super) fn trim(&mut self, namespace: &Namespace, now_ms: u64) {
+        self.ttl_ms = namespace.history_ttl_ms;
+        self.expire(now_ms);
+        while self.ring.len() > namespace.history_size as usize {
+            self.pop_oldest();
+        }
+        if self.ring.is_empty() {
+            self.ring = VecDeque::new();
+        }
+    }
+
     pub(super) fn expire(&mut self, now_ms: u64) {
         if self.ttl_ms == 0 {
             return;

@@ -17,6 +17,7 @@ mod leaving;
 mod listening;
 mod presence;
 mod recency;
+mod trim;
 mod users;
 
 use std::hash::BuildHasher;
@@ -30,6 +31,7 @@ use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position};
 use foldhash::HashMap;
 
 use crate::limits::Limits;
+use crate::namespace::Namespaces;
 use crate::ports::broker::{
     Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
     Subscribe,
@@ -424,6 +426,10 @@ impl Broker for Memory {
             }
         }
         self.make_room();
+    }
+
+    fn namespaces_changed(&self, namespaces: &Namespaces) {
+        self.trim(namespaces);
     }
 
     fn congested(&self) -> bool {

@@ -29,7 +29,7 @@ use fanfare_protocol::{
 
 use super::application::Answer;
 use super::authority::Verdict;
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, Namespaces};
 use crate::shard::Shard;
 
 /// One of a node's shards.
@@ -47,6 +47,10 @@ pub trait Broker: Send + Sync {
 
     /// Lets time pass: expiry of history, keys and grace periods. Called a few times a second.
     fn tick(&self, now_ms: u64);
+
+    /// The settings of namespaces have changed: lets go of history that they do not keep any more. Offsets stay. What a
+    /// request brings as its namespace counts before and after.
+    fn namespaces_changed(&self, namespaces: &Namespaces);
 
     /// Whether publishers had better pause because some shard is behind.
     fn congested(&self) -> bool {

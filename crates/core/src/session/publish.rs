@@ -54,6 +54,8 @@ impl Shard {
             labels: message.labels,
             idempotency_key,
         };
+        let Topic::Channel(channel) = topic else { return };
+        let acknowledge = acknowledge.then_some(channel);
         let ticket = self.ask(key, id, Question::Publish { acknowledge });
         self.broker.submit(Request::Publish(publish), ReplyTo::Shard(self.id, ticket));
     }

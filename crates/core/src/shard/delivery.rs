@@ -121,9 +121,9 @@ impl Shard {
             (question, _) if let Some(denial) = self.no_longer_allowed(key, &question) => {
                 self.deny(key, id, denial);
             }
-            (Question::Publish { acknowledge: false }, Reply::Published { .. }) => {}
-            (Question::Publish { .. }, Reply::Published { position, duplicate }) => {
-                self.send(key, &Event::Published { id, position, duplicate });
+            (Question::Publish { acknowledge: None }, Reply::Published { .. }) => {}
+            (Question::Publish { acknowledge: Some(channel) }, Reply::Published { position, duplicate }) => {
+                self.send(key, &Event::Published { id, channel: &channel, position, duplicate });
             }
             (Question::Again { topic }, Reply::Presence(members)) => {
                 self.subscribed_already(key, id, &topic, &members);

@@ -109,6 +109,7 @@ impl Shard {
 
     /// Notes that a message is complete: what is unfinished after it is another one.
     pub(super) fn finished_message(&mut self, key: SessionKey) {
+        self.spoke(key);
         let now_ms = self.now_ms;
         if let Some(session) = self.sessions.get_mut(key.0 as usize)
             && session.unfinished_since_ms.is_some()

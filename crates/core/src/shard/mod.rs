@@ -21,6 +21,7 @@ mod expiry;
 mod fanout;
 mod lanes;
 mod lifecycle;
+mod reload;
 mod roster;
 mod toll;
 mod transport;
@@ -135,7 +136,8 @@ pub(crate) enum Question {
         topic: Topic,
     },
     Publish {
-        acknowledge: bool,
+        /// The channel, for the answer; none for messages that want no answer but a failure.
+        acknowledge: Option<ChannelName>,
     },
     Presence {
         channel: ChannelName,
@@ -282,7 +284,6 @@ impl Shard {
             return;
         }
         self.counters.messages_in += 1;
-        self.spoke(key);
         self.finished_message(key);
         if !self.spend_on(key, &command) {
             return;
@@ -331,9 +332,9 @@ impl Shard {
             Command::SetStatus { id, status } => self.set_status(key, id, status),
             Command::Users { id, users } => self.users(key, id, users),
             Command::Ping { id } => self.send(key, &Event::Pong { id: id.as_ref() }),
-            Command::Heartbeat { sent } => {
+            Command::Heartbeat { id, sent } => {
                 let unix_ms = self.unix_ms();
-                self.send(key, &Event::Heartbeat { sent: &sent, unix_ms });
+                self.send(key, &Event::Heartbeat { id: id.as_ref(), sent: &sent, unix_ms });
             }
             Command::Pong => {}
             Command::Disconnect => self.end(key, Ending::Asked),

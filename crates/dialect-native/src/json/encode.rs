@@ -11,6 +11,10 @@ use fanfare_protocol::{ErrorCode, Event, Position, Publication, RequestId, UserI
 pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
     match event {
         Event::Message(publication) => message(out, publication),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return;
+        }
         Event::Direct(direct) => self::direct(out, direct),
         Event::Connected { id, connection, user, expires_in_ms, bounds } => {
             open(out, "connected", *id);
@@ -20,18 +24,14 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             expires_in(out, *expires_in_ms);
             client_bounds(out, *bounds);
         }
-        Event::Authenticated { id, user, expires_in_ms } => {
-            open(out, "authenticated", *id);
-            user_id(out, *user);
-            expires_in(out, *expires_in_ms);
-        }
+        Event::Authenticated { id, user, expires_in_ms } => authenticated(out, *id, *user, *expires_in_ms),
         Event::Expiring { in_ms } => {
             open(out, "expiring", None);
             expires_in(out, Some(*in_ms));
         }
         Event::Subscribed(reply) => subscribed(out, reply),
         Event::Unsubscribed { id, topic, reason } => unsubscribed(out, *id, topic, *reason),
-        Event::Published { id, position, duplicate } => published(out, *id, *position, *duplicate),
+        Event::Published { id, position, duplicate, .. } => published(out, *id, *position, *duplicate),
         Event::Joined { channel, member } => membership(out, "join", channel.as_str(), member),
         Event::Left { channel, member } => membership(out, "leave", channel.as_str(), member),
         Event::Presence { id, channel, members } => {
@@ -62,7 +62,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         }
         Event::Pong { id } => open(out, "pong", *id),
         // Nobody asks for it in this dialect.
-        Event::Heartbeat { .. } => open(out, "pong", None),
+        Event::Heartbeat { id, .. } => open(out, "pong", *id),
         Event::Error(error) => self::error(out, error),
         Event::Lagged { channel, dropped } => {
             open(out, "lagged", None);
@@ -84,6 +84,17 @@ fn open(out: &mut Vec<u8>, kind: &str, id: Option<&RequestId>) {
         key(out, "id");
         write::request_id(out, id);
     }
+}
+
+fn authenticated(
+    out: &mut Vec<u8>,
+    id: Option<&RequestId>,
+    user: Option<&UserId>,
+    expires_in_ms: Option<u64>,
+) {
+    open(out, "authenticated", id);
+    user_id(out, user);
+    expires_in(out, expires_in_ms);
 }
 
 fn message(out: &mut Vec<u8>, publication: &Publication) {

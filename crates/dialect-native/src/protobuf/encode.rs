@@ -21,6 +21,9 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
 fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
     match event {
         Event::Message(publication) => (None, Told::Message(message(publication))),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            (None, Told::Verbatim(String::from_utf8_lossy(json).into_owned()))
+        }
         Event::Direct(direct) => (None, Told::Message(self::direct(direct))),
         Event::Connected { id, connection, user, expires_in_ms, bounds } => {
             let told = proto::Connected {
@@ -38,7 +41,7 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
         Event::Expiring { in_ms } => (None, Told::Expiring(proto::Expiring { expires_in_ms: *in_ms })),
         Event::Subscribed(reply) => (reply.id, Told::Subscribed(subscribed(reply))),
         Event::Unsubscribed { id, topic, reason } => (*id, Told::Unsubscribed(unsubscribed(topic, *reason))),
-        Event::Published { id, position, duplicate } => {
+        Event::Published { id, position, duplicate, .. } => {
             let position = Some(self::position(*position));
             (*id, Told::Published(proto::Published { position, duplicate: *duplicate }))
         }
@@ -62,7 +65,7 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
         }
         Event::Pong { id } => (*id, Told::Pong(proto::Pong {})),
         // Nobody asks for it in this dialect.
-        Event::Heartbeat { .. } => (None, Told::Pong(proto::Pong {})),
+        Event::Heartbeat { id, .. } => (*id, Told::Pong(proto::Pong {})),
         Event::Error(error) => (error.id, Told::Error(self::error(error))),
         Event::Lagged { channel, dropped } => {
             (None, Told::Lagged(proto::Lagged { channel: channel.to_string(), dropped: *dropped }))

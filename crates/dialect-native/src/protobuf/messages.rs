@@ -61,7 +61,7 @@ pub struct ServerMessage {
     pub id: ::core::option::Option<server_message::Id>,
     #[prost(
         oneof = "server_message::Event",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21"
     )]
     pub event: ::core::option::Option<server_message::Event>,
 }
@@ -112,6 +112,8 @@ pub mod server_message {
         Disconnect(super::Disconnect),
         #[prost(message, tag = "20")]
         Expiring(super::Expiring),
+        #[prost(string, tag = "21")]
+        Verbatim(::prost::alloc::string::String),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

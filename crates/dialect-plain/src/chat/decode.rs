@@ -42,6 +42,7 @@ fn command(
     }
     match &*fields::kind(members.kind)? {
         "auth" => token::authenticate("token", members.token, id),
+        "ping" => Ok(Command::Ping { id: None }),
         "message" | "join" | "leave" => Err(Failure::missing("content")),
         other => content::custom(other, whole(), id, limits),
     }

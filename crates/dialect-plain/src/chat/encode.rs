@@ -16,6 +16,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Joined { member, .. } | Event::Left { member, .. } if member.posted => return false,
         Event::Joined { channel, member } => membership(out, Kind::Join, channel, member, member.joined_ms),
         Event::Left { channel, member } => membership(out, Kind::Leave, channel, member, member.last_seen_ms),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
+        }
         Event::Direct(direct) => {
             let from = direct.from.as_ref().map(|user| user.as_str());
             let content = content::text(&direct.data);
@@ -33,6 +37,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             open(out, "response");
             text(out, "content", &content::text(data));
         }
+        Event::Pong { .. } => open(out, "pong"),
         Event::Error(error) => {
             failed(out, error.code, &error.text);
             object::retry_after(out, error.retry_after_ms);
@@ -62,7 +67,6 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::History { .. }
         | Event::StatusSet { .. }
         | Event::Users { .. }
-        | Event::Pong { .. }
         | Event::Heartbeat { .. }
         | Event::Disconnect { .. } => return false,
     }

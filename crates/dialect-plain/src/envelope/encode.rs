@@ -18,6 +18,10 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             content::payload(out, "data", &publication.data);
             end(out, None);
         }
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
+        }
         Event::Direct(direct) => value(out, "broadcast", &direct.data, None),
         Event::Response { id, data } => value(out, "response", data, *id),
         Event::Pong { id } => {

@@ -5,7 +5,7 @@ use fanfare_json::write;
 use fanfare_protocol::command::Topic;
 use fanfare_protocol::event::{ErrorEvent, Subscribed};
 use fanfare_protocol::publication::Kind;
-use fanfare_protocol::{ErrorCode, Event, RequestId, UserId};
+use fanfare_protocol::{ChannelName, ErrorCode, Event, RequestId, UserId};
 
 use crate::content;
 
@@ -19,15 +19,11 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
             content::text_or_null(out, "user_id", content::sender(publication).as_deref());
             content::payload(out, "content", &publication.data);
         }
-        Event::Joined { channel, member } => {
-            open(out, "joined");
-            text(out, "room", channel.as_str());
-            text(out, "user_id", member.user.as_str());
-        }
-        Event::Left { channel, member } => {
-            open(out, "left");
-            text(out, "room", channel.as_str());
-            text(out, "user_id", member.user.as_str());
+        Event::Joined { channel, member } => membership(out, "joined", channel, &member.user),
+        Event::Left { channel, member } => membership(out, "left", channel, &member.user),
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
         }
         Event::Direct(direct) => {
             open(out, "broadcast");
@@ -79,6 +75,12 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
     }
     out.push(b'}');
     true
+}
+
+fn membership(out: &mut Vec<u8>, kind: &str, channel: &ChannelName, user: &UserId) {
+    open(out, kind);
+    text(out, "room", channel.as_str());
+    text(out, "user_id", user.as_str());
 }
 
 fn id(out: &mut Vec<u8>, id: Option<&RequestId>) {

@@ -36,9 +36,8 @@ pub(super) fn decode(
     characters_max: u32,
     limits: &DecodeLimits,
 ) -> Result<Command, Rejection> {
-    // Only messages of the application are correlated.
-    let no_id = |_: &Members<'_>| Ok(None);
-    message::decode(message, limits, no_id, |members, id| command(members, id, characters_max, limits))
+    let id = |members: &Members<'_>| correlation(members, limits);
+    message::decode(message, limits, id, |members, id| command(members, id, characters_max, limits))
 }
 
 fn command(
@@ -52,25 +51,41 @@ fn command(
     }
     let kind = fields::kind(members.kind)?;
     Ok(match &*kind {
-        "join" => content::join(None, content::room("roomId", members.room_id)?),
-        "leave" => content::leave(None, content::room("roomId", members.room_id)?),
-        "join_channel" => content::join(None, channel(&inner(members)?)?),
-        "leave_channel" => content::leave(None, channel(&inner(members)?)?),
+        "join" => {
+            let room = content::room("roomId", members.room_id)?;
+            content::join(id.take(), room)
+        }
+        "leave" => {
+            let room = content::room("roomId", members.room_id)?;
+            content::leave(id.take(), room)
+        }
+        "join_channel" => {
+            let room = channel(&inner(members)?)?;
+            content::join(id.take(), room)
+        }
+        "leave_channel" => {
+            let room = channel(&inner(members)?)?;
+            content::leave(id.take(), room)
+        }
         "message" => {
-            let channel = Some(content::room("roomId", members.room_id)?);
+            let room = content::room("roomId", members.room_id)?;
             let data = words("content", members.content, characters_max)?;
-            Command::Message { id: None, channel, data, labels: None, echo: true }
+            said(id.take(), room, data)
         }
         "send_message" => {
             let inner = inner(members)?;
-            let channel = Some(channel(&inner)?);
+            let room = channel(&inner)?;
             let data = words("payload.content", inner.content, characters_max)?;
-            Command::Message { id: None, channel, data, labels: None, echo: true }
+            said(id.take(), room, data)
         }
-        "heartbeat" => heartbeat(members.timestamp, limits)?,
+        "ping" => Command::Ping { id: id.take() },
+        "heartbeat" => heartbeat(members.timestamp, id, limits)?,
         "auth" => token::authenticate("token", members.token, id)?,
         other => {
-            *id = correlation(members, limits)?;
+            if id.is_none() {
+                // The application's own messages may also be found by their own id.
+                *id = fields::request_id("id", members.id, limits)?;
+            }
             let data = members.payload.map_or_else(Payload::null, fields::json);
             content::custom(other, data, id, limits)?
         }
@@ -97,7 +112,19 @@ fn words(member: &str, value: Option<&RawValue>, characters_max: u32) -> Checked
     content::value(member, value)
 }
 
-fn heartbeat(timestamp: Option<&RawValue>, limits: &DecodeLimits) -> Checked<Command> {
+/// Publishes; who correlates the message is told that it was accepted.
+fn said(id: Option<RequestId>, channel: fanfare_protocol::ChannelName, data: Payload) -> Command {
+    match id {
+        None => Command::Message { id, channel: Some(channel), data, labels: None, echo: true },
+        id => Command::Publish { id, channel, data, labels: None, echo: true, idempotency_key: None },
+    }
+}
+
+fn heartbeat(
+    timestamp: Option<&RawValue>,
+    id: &mut Option<RequestId>,
+    limits: &DecodeLimits,
+) -> Checked<Command> {
     let sent = match fields::given(timestamp) {
         None => "null",
         Some(value) if value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
@@ -105,13 +132,11 @@ fn heartbeat(timestamp: Option<&RawValue>, limits: &DecodeLimits) -> Checked<Com
         }
         Some(_) => return Err(Failure::invalid("timestamp", "a number")),
     };
-    Ok(Command::Heartbeat { sent: failure::bounded("timestamp", sent, limits)? })
+    let sent = failure::bounded("timestamp", sent, limits)?;
+    Ok(Command::Heartbeat { id: id.take(), sent })
 }
 
-/// What the reply is to be found by: the correlation's id, or the message's own.
+/// What the reply is to be found by. The `id` of a type that the dialect knows asks for nothing.
 fn correlation(members: &Members<'_>, limits: &DecodeLimits) -> Checked<Option<RequestId>> {
-    match fields::given(members.correlation_id) {
-        Some(id) => fields::request_id("correlationId", Some(id), limits),
-        None => fields::request_id("id", members.id, limits),
-    }
+    fields::request_id("correlationId", members.correlation_id, limits)
 }

@@ -22,19 +22,20 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Joined { channel, member } => membership(out, "user_joined", channel, &member.user),
         Event::Left { channel, member } => membership(out, "user_left", channel, &member.user),
         Event::Presence { id: None, channel, members } => presence(out, channel, members),
-        Event::Heartbeat { sent, unix_ms } => {
-            open(out, "heartbeat_ack");
-            number(out, "timestamp", *unix_ms);
-            key(out, "originalTimestamp");
-            write::raw(out, sent);
-        }
+        Event::Pong { id } => pong(out, *id),
+        Event::Heartbeat { id, sent, unix_ms } => heartbeat(out, *id, sent, *unix_ms),
         Event::Connected { connection, user, .. } => {
             open(out, "welcome");
             content::who(out, "userId", *user, *connection);
         }
-        Event::Authenticated { user, .. } => {
+        Event::Authenticated { id, user, .. } => {
             open(out, "authenticated");
             content::text_or_null(out, "userId", user.map(UserId::as_str));
+            correlation(out, *id);
+        }
+        Event::Direct(direct) if let Some(json) = direct.whole() => {
+            out.extend_from_slice(json);
+            return true;
         }
         Event::Direct(direct) => {
             open(out, "broadcast");
@@ -45,6 +46,11 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         Event::Unsubscribed { topic, reason: Some(code), .. } => ended(out, topic, *code),
         Event::Subscribed(Subscribed { topic, recovered: Some(false), .. }) => {
             ended(out, topic, ErrorCode::HistoryUnavailable);
+        }
+        Event::Subscribed(Subscribed { id: Some(id), topic, .. })
+        | Event::Unsubscribed { id: Some(id), topic, .. } => done(out, id, topic.as_str(), None),
+        Event::Published { id: Some(id), channel, position, .. } => {
+            done(out, id, channel.as_str(), Some(position.offset));
         }
         Event::Expiring { in_ms } => {
             open(out, "expiring");
@@ -67,11 +73,23 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::Presence { .. }
         | Event::History { .. }
         | Event::StatusSet { .. }
-        | Event::Users { .. }
-        | Event::Pong { .. } => return false,
+        | Event::Users { .. } => return false,
     }
     out.push(b'}');
     true
+}
+
+fn pong(out: &mut Vec<u8>, id: Option<&RequestId>) {
+    open(out, "pong");
+    correlation(out, id);
+}
+
+fn heartbeat(out: &mut Vec<u8>, id: Option<&RequestId>, sent: &str, unix_ms: u64) {
+    open(out, "heartbeat_ack");
+    number(out, "timestamp", unix_ms);
+    key(out, "originalTimestamp");
+    write::raw(out, sent);
+    correlation(out, id);
 }
 
 fn membership(out: &mut Vec<u8>, kind: &str, channel: &ChannelName, user: &UserId) {
@@ -98,32 +116,34 @@ fn response(out: &mut Vec<u8>, id: Option<&RequestId>, data: &Payload) {
     if let Some(id) = id {
         let (RequestId::Number(spelling) | RequestId::Text(spelling)) = id;
         text(out, "id", &format!("{spelling}.reply"));
-        correlation(out, id);
     }
+    correlation(out, id);
     content::payload(out, "payload", data);
 }
 
-fn correlation(out: &mut Vec<u8>, id: &RequestId) {
-    key(out, "correlationId");
-    write::request_id(out, id);
+/// What was asked with a correlation is done.
+fn done(out: &mut Vec<u8>, id: &RequestId, room: &str, offset: Option<u64>) {
+    out.push(b'{');
+    correlation(out, Some(id));
+    key(out, "payload");
+    out.push(b'{');
+    text(out, "roomId", room);
+    if let Some(offset) = offset {
+        number(out, "offset", offset);
+    }
+    out.push(b'}');
 }
 
-/// A message of the application that failed is answered by its correlation; everything else, and a type that is none of
-/// the application's, by the dialect's own form.
-fn error(out: &mut Vec<u8>, error: &ErrorEvent<'_>) {
-    match error.id {
-        Some(id) if error.code != ErrorCode::UnknownType => {
-            out.push(b'{');
-            correlation(out, id);
-            text(out, "error", &error.text);
-        }
-        id => {
-            failed(out, error.code, &error.text);
-            if let Some(id) = id {
-                correlation(out, id);
-            }
-        }
+fn correlation(out: &mut Vec<u8>, id: Option<&RequestId>) {
+    if let Some(id) = id {
+        key(out, "correlationId");
+        write::request_id(out, id);
     }
+}
+
+fn error(out: &mut Vec<u8>, error: &ErrorEvent<'_>) {
+    failed(out, error.code, &error.text);
+    correlation(out, error.id);
     object::retry_after(out, error.retry_after_ms);
 }
 
@@ -133,16 +153,19 @@ fn ended(out: &mut Vec<u8>, topic: &Topic, code: ErrorCode) {
     text(out, "roomId", topic.as_str());
 }
 
+/// Every error has `error` too: clients that correlate test for it, and take an answer without it as success.
 fn failed(out: &mut Vec<u8>, code: ErrorCode, message: &str) {
     open(out, "error");
     text(out, "code", word(code));
     text(out, "message", message);
+    text(out, "error", message);
 }
 
-/// The dialect has four words for all that can go wrong.
+/// The dialect has five words for all that can go wrong.
 fn word(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidJson => "PARSE_ERROR",
+        ErrorCode::UnknownType => "UNKNOWN_TYPE",
         ErrorCode::RateLimited => "RATE_LIMIT_EXCEEDED",
         ErrorCode::PermissionDenied
         | ErrorCode::AuthenticationRequired

@@ -3,7 +3,7 @@
 //! A user's entry outlives the last connection for as long as their bucket is not full: who comes back has spent what
 //! they have spent.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,8 +23,8 @@ const COST_MAX: u32 = 1_000_000;
 
 /// All users of a node.
 pub(crate) struct Users {
-    connections_max: u32,
-    rate: Rate,
+    connections_max: AtomicU32,
+    rate: SharedRate,
     started: Instant,
     /// Changed when a connection comes or goes, and by the timer that forgets.
     entries: Mutex<Entries>,
@@ -60,7 +60,12 @@ pub(crate) struct UserPlace {
 
 impl Users {
     pub(crate) fn new(connections_max: u32, rate: Rate) -> Arc<Self> {
-        Arc::new(Self { connections_max, rate, started: Instant::now(), entries: Mutex::default() })
+        Arc::new(Self {
+            connections_max: connections_max.into(),
+            rate: SharedRate::new(rate),
+            started: Instant::now(),
+            entries: Mutex::default(),
+        })
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -80,10 +85,11 @@ impl Users {
         user: &UserId,
         arriving: Arriving,
     ) -> Result<Arc<dyn Place>, ErrorCode> {
+        let connections_max = self.connections_max.load(Ordering::Relaxed);
         let mut entries = self.entries();
         let Entries { by_user, absent } = &mut *entries;
         if let Some(entry) = by_user.get_mut(user) {
-            if arriving == Arriving::Anew && entry.connections >= self.connections_max {
+            if arriving == Arriving::Anew && entry.connections >= connections_max {
                 return Err(ErrorCode::UserLimit);
             }
             *absent -= usize::from(entry.connections == 0);
@@ -91,12 +97,20 @@ impl Users {
             let bucket = entry.bucket.clone();
             return Ok(Arc::new(UserPlace { users: self.clone(), user: user.clone(), bucket }));
         }
-        if arriving == Arriving::Anew && self.connections_max == 0 {
+        if arriving == Arriving::Anew && connections_max == 0 {
             return Err(ErrorCode::UserLimit);
         }
-        let bucket = Arc::new(Bucket::new(self.rate));
+        let bucket = Arc::new(Bucket::new(self.rate.get()));
         by_user.insert(user.clone(), Entry { connections: 1, bucket: bucket.clone() });
         Ok(Arc::new(UserPlace { users: self.clone(), user: user.clone(), bucket }))
+    }
+
+    /// Bounds each user so from now on. Connections that are there stay.
+    pub(crate) fn set(&self, connections_max: u32, rate: Rate) {
+        self.connections_max.store(connections_max, Ordering::Relaxed);
+        let entries = self.entries();
+        self.rate.set(rate);
+        entries.by_user.values().for_each(|entry| entry.bucket.rate.set(rate));
     }
 
     /// Forgets the users who have no connection and whose buckets are full again.
@@ -138,16 +152,36 @@ impl Drop for UserPlace {
     }
 }
 
+/// A rate in one number, so that it changes as a whole.
+struct SharedRate(AtomicU64);
+
+impl SharedRate {
+    fn new(rate: Rate) -> Self {
+        let shared = Self(AtomicU64::new(0));
+        shared.set(rate);
+        shared
+    }
+
+    fn set(&self, rate: Rate) {
+        self.0.store(u64::from(rate.per_second) << 32 | u64::from(rate.burst), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Rate {
+        let both = self.0.load(Ordering::Relaxed);
+        Rate { per_second: (both >> 32) as u32, burst: both as u32 }
+    }
+}
+
 /// A token bucket as one number, after the generic cell rate algorithm (ITU-T I.371, annex A): the time at which the
 /// bucket will be full, in nanoseconds since the node started. Any connection of the user spends from it.
 struct Bucket {
-    rate: Rate,
+    rate: SharedRate,
     full_at_ns: AtomicU64,
 }
 
 impl Bucket {
     fn new(rate: Rate) -> Self {
-        Self { rate, full_at_ns: AtomicU64::new(0) }
+        Self { rate: SharedRate::new(rate), full_at_ns: AtomicU64::new(0) }
     }
 
     fn is_full(&self, now_ns: u64) -> bool {
@@ -156,17 +190,17 @@ impl Bucket {
 
     /// How long so many thousandths of a message take to come back.
     fn time_ns(&self, thousandths: u64) -> u64 {
-        thousandths.saturating_mul(NS_PER_SECOND / 1000) / u64::from(self.rate.per_second)
+        thousandths.saturating_mul(NS_PER_SECOND / 1000) / u64::from(self.rate.get().per_second.max(1))
     }
 
     /// Takes so many thousandths of a message, or says after how many milliseconds there are enough.
     fn spend(&self, now_ns: u64, cost: u32) -> Result<(), u32> {
-        if self.rate.per_second == 0 {
+        if self.rate.get().per_second == 0 {
             return Ok(());
         }
         let cost_ns = self.time_ns(u64::from(cost.min(COST_MAX)));
         // What costs more than the bucket holds is had from a full one.
-        let holds_ns = self.time_ns(u64::from(self.rate.burst) * 1000).max(cost_ns);
+        let holds_ns = self.time_ns(u64::from(self.rate.get().burst) * 1000).max(cost_ns);
         let spent = |full_at_ns: u64| full_at_ns.max(now_ns).saturating_add(cost_ns);
         let fits = |full_at_ns: u64| spent(full_at_ns) - now_ns <= holds_ns;
         let taken = self.full_at_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at_ns| {

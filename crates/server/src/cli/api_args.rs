@@ -1,10 +1,10 @@
 //! The part of the command line that says where the HTTP API is and what opens it.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 
 use super::api_client::ApiClient;
 use super::config_args::ConfigArgs;
+use super::tls_args::TlsArgs;
 use super::{Failure, Program, nearest};
 use crate::config::Config;
 use crate::secrets::{KeyFile, KeyKind};
@@ -18,12 +18,8 @@ pub(super) struct ApiArgs {
     /// The API key; better given as FANFARE_KEY, which other users do not see [default: the generated one].
     #[arg(long = "key", env = "FANFARE_KEY", hide_env_values = true)]
     key: Option<String>,
-    /// Trust the authorities in this file too, beside those of the system: certificates in PEM.
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<PathBuf>,
-    /// Take any certificate. Whoever is on the way then reads the API key.
-    #[arg(long)]
-    insecure_tls: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -38,8 +34,8 @@ impl ApiArgs {
                 Some(key) => key.clone(),
                 None => kept_key(&config)?,
             },
-            ca_file: self.cacert.clone(),
-            insecure_tls: self.insecure_tls,
+            ca_file: self.tls.cacert.clone(),
+            insecure_tls: self.tls.insecure_tls,
         };
         if std::io::stderr().is_terminal() {
             let _ = writeln!(std::io::stderr(), "fanfare: asking {}", client.url);

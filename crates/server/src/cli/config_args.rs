@@ -28,6 +28,11 @@ pub(super) struct ConfigArgs {
 impl ConfigArgs {
     /// Loads what the flags, the environment and the file say.
     pub(super) fn load(&self, program: &Program) -> Result<Loaded, Failure> {
+        Ok(config::load(&self.inputs(program)?)?)
+    }
+
+    /// Where the configuration comes from.
+    pub(super) fn inputs(&self, program: &Program) -> Result<Inputs, Failure> {
         let mut flags = Vec::new();
         for setting in &self.set {
             let Some((key, value)) = setting.split_once('=') else {
@@ -49,10 +54,17 @@ impl ConfigArgs {
             flags.push(Flag { name, key, value });
         }
         // Variables that are not text cannot be settings.
-        let environment = std::env::vars_os()
+        let mut environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        let inputs = Inputs { file: self.config.clone(), environment, flags, dialects: program.dialects };
-        Ok(config::load(&inputs)?)
+        // Service managers and containers leave HOME out; the user database knows it then. Without this the data would lie
+        // in whatever directory the server was started from.
+        if !environment.iter().any(|(name, value)| name == "HOME" && !value.is_empty())
+            && let Some(home) = std::env::home_dir().filter(|home| home.is_absolute() && home.is_dir())
+            && let Ok(home) = home.into_os_string().into_string()
+        {
+            environment.push(("HOME".to_owned(), home));
+        }
+        Ok(Inputs { file: self.config.clone(), environment, flags, dialects: program.dialects })
     }
 }

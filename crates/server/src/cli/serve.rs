@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::config_args::ConfigArgs;
 use super::{Failure, Program};
-use crate::config::Config;
+use crate::config::{self, Config, Inputs};
 use crate::logging;
 use crate::secrets::{KeyFile, KeyKind, KeyRing};
 
@@ -18,6 +18,8 @@ pub(super) struct Args {
 pub struct Setup {
     /// The configuration in force.
     pub config: Config,
+    /// Where it came from, to be read again.
+    pub inputs: Inputs,
     /// The keys of the HTTP API.
     pub keys: KeyRing,
     /// The file of the generated key, where no key is configured.
@@ -27,7 +29,8 @@ pub struct Setup {
 }
 
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
-    let loaded = args.config.load(program)?;
+    let inputs = args.config.inputs(program)?;
+    let loaded = config::load(&inputs)?;
     let config = loaded.config;
     let _log = logging::start(&config.log);
     for warning in &loaded.warnings {
@@ -36,7 +39,7 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     warn(&config);
     let (keys, key_file) = keys(&config)?;
     let token_secret = open(&config.secret_file(), KeyKind::Token)?;
-    (program.serve)(Setup { config, keys, key_file, token_secret }).map_err(Failure::Text)
+    (program.serve)(Setup { config, inputs, keys, key_file, token_secret }).map_err(Failure::Text)
 }
 
 /// What an operator should hear of what they have switched off.

@@ -10,19 +10,25 @@ use futures_util::StreamExt as _;
 use futures_util::stream::select_all;
 
 use super::config_args::ConfigArgs;
+use super::tls_args::TlsArgs;
 use super::{Failure, Program, nearest, print};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Which channels.
-    #[arg(required_unless_present = "pattern")]
+    #[arg(required_unless_present_any = ["pattern", "all"])]
     channel: Vec<String>,
     /// All channels that the pattern matches, such as orders.* or orders.>; may be repeated.
     #[arg(long)]
     pattern: Vec<String>,
+    /// Every channel, as the pattern > does; what restricted channels say, no pattern brings.
+    #[arg(long)]
+    all: bool,
     /// The server [default: where the configuration listens].
     #[arg(long, env = "FANFARE_URL")]
     url: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// The user to connect as, where the server takes it openly.
     #[arg(long)]
     user: Option<String>,
@@ -72,7 +78,7 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
 
 async fn follow(args: &Args, url: &str) -> Result<(), Failure> {
     let token = args.token.as_deref().map(Token::fixed);
-    let options = Options { user: args.user.clone(), token, ..Options::default() };
+    let options = Options { user: args.user.clone(), token, trust: args.tls.trust()?, ..Options::default() };
     let on_terminal = std::io::stderr().is_terminal();
     if on_terminal {
         let _ = writeln!(std::io::stderr(), "fanfare: connecting to {url}");
@@ -118,7 +124,7 @@ async fn subscribe(args: &Args, client: &Client) -> Result<Vec<Subscription>, Fa
         let subscription = client.subscribe(channel, options.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(channel, error))?);
     }
-    for pattern in &args.pattern {
+    for pattern in args.pattern.iter().map(String::as_str).chain(args.all.then_some(">")) {
         let subscription = client.subscribe_pattern(pattern, plain.clone()).await;
         subscriptions.push(subscription.map_err(|error| refused(pattern, error))?);
     }

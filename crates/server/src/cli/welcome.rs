@@ -125,7 +125,8 @@ mod tests {
             exposed: false,
         };
         let keys = KeyRing::new(Vec::new());
-        Setup { config: loaded.config, keys, key_file: Some(key_file), token_secret }
+        let inputs = Inputs::new(&["native"]);
+        Setup { config: loaded.config, inputs, keys, key_file: Some(key_file), token_secret }
     }
 
     #[test]

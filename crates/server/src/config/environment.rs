@@ -79,7 +79,9 @@ pub(super) fn flags(flags: &[Flag], problems: &mut Vec<Problem>) -> Vec<Assignme
             });
             continue;
         };
-        let place = place("command line", &flag.name, &flag.value, &key);
+        // `--set` names the setting beside it; the other flags stand for one.
+        let written = if flag.name == "--set" { format!("--set {}", flag.key) } else { flag.name.clone() };
+        let place = place("command line", &written, &flag.value, &key);
         let given = Given::Loose(flag.value.clone());
         assignments.push(Assignment {
             key,

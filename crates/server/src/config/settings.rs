@@ -46,6 +46,30 @@ mod tls;
 /// Settings whose values are never shown.
 pub(super) const SECRET: &[&str] = &["api.keys"];
 
+/// Settings that SIGHUP puts in force; all others need a restart. Those of issuers and namespaces are reloadable too.
+const RELOADABLE: &[&str] = &[
+    "namespaces_strict",
+    "api.keys",
+    "api.key_file",
+    "auth.leeway",
+    "network.origins",
+    "limits.connections_max",
+    "limits.connections_per_ip_max",
+    "limits.connections_per_user_max",
+    "limits.subscriptions_per_connection_max",
+    "limits.requests_in_flight_max",
+    "limits.outbox_bytes_max",
+    "limits.resume_bytes_max",
+];
+
+/// Groups of which all settings are.
+const RELOADABLE_GROUPS: &[&str] = &["rate_limits.", "issuers.", "namespace.", "namespaces."];
+
+/// Whether a running server takes a change of the setting on SIGHUP.
+pub(super) fn is_reloadable(key: &str) -> bool {
+    RELOADABLE.contains(&key) || RELOADABLE_GROUPS.iter().any(|group| key.starts_with(group))
+}
+
 impl Setting {
     /// Whether values are withheld from everything that is shown.
     pub(super) fn is_secret(&self) -> bool {

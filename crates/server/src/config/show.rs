@@ -61,7 +61,11 @@ impl Config {
         let mut out = String::new();
         for row in &rows {
             let gap = column.saturating_sub(width(row)) + 2;
-            let _ = writeln!(out, "{} = {}{:gap$}# {}", row.key, row.value, "", row.source);
+            let _ = write!(out, "{} = {}{:gap$}# {}", row.key, row.value, "", row.source);
+            if settings::is_reloadable(&row.key) {
+                let _ = write!(out, "; reloadable");
+            }
+            out.push('\n');
         }
         out
     }

@@ -236,7 +236,7 @@ fn the_effective_settings_are_shown_with_their_sources() {
     for line in [
         "listen = [\"127.0.0.1:9\"]                           # flag --listen",
         "shards = 4                                         # env FANFARE_SHARDS",
-        "api.keys = \"<none: one is generated>\"              # default",
+        "api.keys = \"<none: one is generated>\"              # default; reloadable",
     ] {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(

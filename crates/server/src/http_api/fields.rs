@@ -183,6 +183,31 @@ impl Scope<'_> {
     }
 }
 
+/// What is to be the whole message in every dialect: an object, without the blanks between its tokens, so that it is one
+/// line wherever a transport carries lines.
+pub(super) fn verbatim(data: Payload, field: &str) -> Result<Payload, ApiError> {
+    match data {
+        Payload::Json(json) if json.trim_ascii_start().starts_with(b"{") => {
+            Ok(Payload::Json(compacted(&json).into()))
+        }
+        _ => Err(ApiError::invalid(field, "a JSON object, where \"verbatim\" is true")),
+    }
+}
+
+/// Well-formed JSON without the blanks between its tokens; strings and numbers stay as they are written.
+fn compacted(json: &[u8]) -> Vec<u8> {
+    let (mut in_string, mut escaped) = (false, false);
+    let keeps = |byte: &u8| {
+        let is_blank = !in_string && byte.is_ascii_whitespace();
+        if *byte == b'"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && *byte == b'\\' && !escaped;
+        !is_blank
+    };
+    json.iter().copied().filter(keeps).collect()
+}
+
 /// Tags and key; none if there are neither.
 pub(super) fn labels(
     tags: Option<BTreeMap<Cow<'_, str>, Cow<'_, str>>>,

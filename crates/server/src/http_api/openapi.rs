@@ -5,6 +5,7 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, Para
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
     PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, SecurityRequirement,
@@ -30,7 +31,14 @@ pub(super) fn document() -> OpenApi {
     let info = InfoBuilder::new().title("Fanfare").version(env!("CARGO_PKG_VERSION")).description(Some(
         "What a backend may ask of a Fanfare server. Every answer that is no success is an Error.",
     ));
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components().build())).build()
+    // Wherever the document came from.
+    let server = ServerBuilder::new().url("/").build();
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([server]))
+        .paths(paths)
+        .components(Some(components().build()))
+        .build()
 }
 
 fn components() -> ComponentsBuilder {

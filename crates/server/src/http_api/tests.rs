@@ -9,6 +9,7 @@ fn every_route_is_in_the_document_and_nothing_else_is() {
     let mut listed: Vec<String> = document.paths.paths.keys().cloned().collect();
     let mut served: Vec<String> = routes().iter().map(super::Route::path).collect();
     served.extend(pages::PAGES.iter().map(|(path, _)| (*path).to_owned()));
+    assert_eq!(document.servers.as_ref().unwrap()[0].url, "/", "where to send requests");
     listed.sort();
     served.sort();
     assert_eq!(listed, served);

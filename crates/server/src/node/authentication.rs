@@ -13,6 +13,7 @@ use fanfare_core::ports::broker::Inboxes;
 use fanfare_core::shard::Settings;
 use fanfare_protocol::command::Topic;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{Builder, unix_ms};
@@ -52,8 +53,8 @@ pub(super) struct Started {
     pub(super) rules: AuthRules,
     pub(super) revocations: Arc<Revocations>,
     pub(super) outcomes: Arc<Outcomes>,
-    users: Arc<Users>,
-    verifier: Option<Verifier>,
+    pub(super) users: Arc<Users>,
+    pub(super) verifier: Arc<watch::Sender<Option<Verifier>>>,
 }
 
 impl Builder {
@@ -123,8 +124,9 @@ impl Authentication {
         let settings = around.settings;
         let users = Users::new(settings.limits.connections_per_user_max, settings.rate_limits.user);
         let outcomes = Arc::new(Outcomes::default());
+        let shared = Arc::new(watch::Sender::new(self.verifier.clone()));
         let authority = ServerAuthority::new(Parts {
-            verifier: self.verifier.clone(),
+            verifier: shared.clone(),
             revocations: revocations.clone(),
             users: users.clone(),
             outcomes: outcomes.clone(),
@@ -136,17 +138,28 @@ impl Authentication {
         let verifier = self.verifier.as_ref();
         let token_bytes_max = verifier.map_or(TOKEN_BYTES_MAX, |verifier| verifier.rules().bytes_max);
         let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf, token_bytes_max };
-        Ok(Started { authority, rules, revocations, outcomes, users, verifier: self.verifier })
+        Ok(Started { authority, rules, revocations, outcomes, users, verifier: shared })
     }
 }
 
 impl Started {
     /// Fetches the keys of issuers who have an address, again and again.
     pub(super) fn keep_keys_fresh(&self) -> impl Future<Output = ()> + Send + 'static {
-        let verifier = self.verifier.clone();
+        let mut current = self.verifier.subscribe();
         async move {
-            if let Some(verifier) = verifier {
-                verifier.keep_fresh().await;
+            loop {
+                let verifier = current.borrow_and_update().clone();
+                let fresh = async {
+                    if let Some(verifier) = verifier {
+                        verifier.keep_fresh().await;
+                    }
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    () = fresh => {}
+                    // A reload has put another verifier in its place, or the node has ended.
+                    changed = current.changed() => if changed.is_err() { return },
+                }
             }
         }
     }

@@ -238,6 +238,7 @@ impl Worker {
                 Some(Input::Arrival(arrival)) => self.arrive(*arrival),
                 Some(Input::Session(request)) => self.ask_session(*request),
                 Some(Input::Drain(departure)) => self.shard.drain(departure),
+                Some(Input::Reload(settings)) => self.shard.reload(settings),
                 Some(Input::Stop) => self.stop = true,
                 None => {
                     self.inputs.shrink_to(1024);

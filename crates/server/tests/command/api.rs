@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use super::support::{Home, text};
 
@@ -58,7 +59,7 @@ fn of_a_foreign_server_one_line_is_said() {
 
 /// The certificate of a server of one's own is not known to the system: without its authority nothing is sent.
 #[test]
-fn publish_speaks_tls() {
+fn publish_and_tail_speak_tls() {
     let home = Home::new("tls");
     let made =
         rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
@@ -79,8 +80,41 @@ fn publish_speaks_tls() {
         let output = publish(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
     }
+    let tail = |arguments: &[&str]| {
+        let common = ["tail", "room", "--url", &url, "--history", "1", "--count", "1"];
+        home.run(&[&common, arguments].concat())
+    };
+    let output = tail(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("certificate"), "{}", text(&output.stderr));
+    for arguments in [&["--cacert", "a.crt"][..], &["--insecure-tls"]] {
+        let output = tail(arguments);
+        assert_eq!(text(&output.stdout), "room 2 - 1\n", "{}", text(&output.stderr));
+    }
+    // More than one record, and more than one read.
+    let large = "x".repeat(60_000);
+    let output = home.run(&["publish", "room", &large, "--url", &url, "--insecure-tls"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = tail(&["--cacert", "a.crt"]);
+    assert_eq!(text(&output.stdout), format!("room 3 - \"{large}\"\n"), "{}", text(&output.stderr));
     let output = publish(&["--cacert", "none.crt"]);
     assert!(text(&output.stderr).contains("no certificate"), "{}", text(&output.stderr));
+}
+
+/// There was no way to follow a server whose channels one does not know.
+#[test]
+fn tail_follows_everything() {
+    let home = Home::new("all");
+    let server = home.serve();
+    let arguments = ["tail", "--all", "--url", server.url(), "--count", "1"];
+    let mut tail = home.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    // Whatever is published before it has subscribed, it does not see.
+    while tail.try_wait().unwrap().is_none() {
+        let output = home.run(&["publish", "some.where", "1", "--url", server.url()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let output = tail.wait_with_output().unwrap();
+    assert!(text(&output.stdout).starts_with("some.where "), "{}", text(&output.stdout));
 }
 
 /// The help of commands for clients listed how a server listens.

@@ -5,6 +5,7 @@
 
 mod api;
 mod pages;
+mod reload;
 mod support;
 mod token;
 

@@ -22,7 +22,9 @@ pub(crate) async fn run(
 ) -> Outcome<Visitor> {
     let backoff = Backoff { shortest: back_off, longest: back_off * 4 };
     let options = Options { backoff, ..Options::default() };
-    let client = Client::connect(&format!("ws://{address}"), options).await.map_err(|e| e.to_string())?;
+    // With a user of its own: the keys of an anonymous client are those of one connection, and it publishes again on many.
+    let url = format!("ws://{address}/ws?user={}", voice.channel);
+    let client = Client::connect(&url, options).await.map_err(|e| e.to_string())?;
     let mut subscriptions = Vec::new();
     for ear in &mut ears {
         let subscribed = client.subscribe(&ear.channel, SubscribeOptions::default()).await;

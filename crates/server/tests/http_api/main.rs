@@ -11,3 +11,4 @@ mod messages;
 mod questions;
 mod refusals;
 mod support;
+mod verbatim;

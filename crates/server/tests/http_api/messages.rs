@@ -233,7 +233,7 @@ async fn a_batch_of_a_thousand_is_taken_and_one_more_is_not() {
 }
 
 /// Waits until the node counts as many connections.
-async fn settle(server: &Server, connections: u64) {
+pub(crate) async fn settle(server: &Server, connections: u64) {
     while server.get("/api/counts").await.json()["connections"] != connections {
         tokio::task::yield_now().await;
     }

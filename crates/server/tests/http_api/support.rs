@@ -20,7 +20,7 @@ pub(crate) const KEY: &str = "a-key-for-tests-only";
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Nothing here takes longer; a test that would wait for ever fails instead.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server. Its node ends with the process.
 pub(crate) struct Server {
@@ -116,6 +116,13 @@ impl Server {
         Client(socket)
     }
 
+    /// Connects a WebSocket client at a path, in whatever dialect that says.
+    pub(crate) async fn connect_at(&self, path: &str) -> Client {
+        let (socket, _) =
+            tokio_tungstenite::connect_async(format!("ws://{}{path}", self.address)).await.unwrap();
+        Client(socket)
+    }
+
     /// Connects a client that is subscribed to a channel.
     pub(crate) async fn member(&self, user: &str, channel: &str) -> Client {
         let mut client = self.connect(user).await;
@@ -151,6 +158,16 @@ impl Client {
     async fn next(&mut self) -> Message {
         let next = tokio::time::timeout(PATIENCE, self.0.next()).await;
         next.expect("nothing came").expect("the connection ended").unwrap()
+    }
+
+    /// The next message whose bytes have such a part.
+    pub(crate) async fn bytes_with(&mut self, part: &str) -> Vec<u8> {
+        loop {
+            let bytes = self.next().await.into_data();
+            if bytes.windows(part.len()).any(|window| window == part.as_bytes()) {
+                return bytes.to_vec();
+            }
+        }
     }
 
     /// The next text message, as it came.

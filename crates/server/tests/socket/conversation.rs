@@ -191,7 +191,7 @@ async fn the_backend_reaches_users_connections_and_everyone() {
     let fanfare = node.node.fanfare();
     let direct = |text: &str| {
         let data = Payload::Json(Bytes::from(json!(text).to_string()));
-        Direct { from: UserId::new("system").ok(), data, timestamp_ms: 0 }
+        Direct { from: UserId::new("system").ok(), data, verbatim: false, timestamp_ms: 0 }
     };
     let user = |name: &str| Target::Users(vec![UserId::new(name).unwrap()]);
     fanfare.send(user("ann"), direct("for ann")).await.unwrap();

@@ -57,10 +57,15 @@ async fn an_application_has_handlers_for_types_of_its_own_in_any_dialect() {
     assert_eq!(reply, json!({"id": "c1.reply", "correlationId": "c1", "payload": 9}));
     topics.send(&json!({"id": 7, "type": "sum"}));
     let error = until(&mut topics, json!({"correlationId": 7})).await;
-    assert_eq!(error, json!({"correlationId": 7, "error": "a sum takes a list of numbers"}));
+    let text = "a sum takes a list of numbers";
+    // Hand-written clients test for "error" and otherwise resolve with what they find.
+    assert_eq!(
+        (&error["type"], &error["error"], &error["message"]),
+        (&json!("error"), &json!(text), &json!(text))
+    );
     topics.send(&json!({"type": "product"}));
     let error = until(&mut topics, json!({"type": "error"})).await;
-    assert_eq!(error["code"], "INVALID_MESSAGE");
+    assert_eq!(error["code"], "UNKNOWN_TYPE");
     assert!(error["message"].as_str().unwrap().contains("product"), "{error}");
 
     let mut rooms = connect(&node, "rooms").await;

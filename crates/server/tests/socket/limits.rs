@@ -205,7 +205,7 @@ async fn a_write_without_progress_has_its_deadline() {
 #[tokio::test]
 async fn a_list_of_members_ends_early_where_they_say_too_much() {
     for (replay_bytes_max, listed) in [(100_000, 2), (1 << 20, 6)] {
-        let node = with(Limits { replay_bytes_max, ..Limits::default() }).await;
+        let node = with(Limits { replay_bytes_max, info_bytes_max: 64 * 1024, ..Limits::default() }).await;
         let info = "i".repeat(45_000);
         let mut members = Vec::new();
         for name in ["a", "b", "c", "d", "e", "f"] {

@@ -90,8 +90,10 @@ fn connection(visit: Visit<'_>) {
     visit("connection", "connected, in greeting", &greeting(Some(&ann)));
     visit("connection", "connected, in greeting, anonymous", &greeting(None));
     authentication(visit);
-    visit("connection", "heartbeat", &Event::Heartbeat { sent: "1767268800200", unix_ms: NOON_MS });
-    let timeless = Event::Heartbeat { sent: "null", unix_ms: NOON_MS };
+    visit("connection", "heartbeat", &Event::Heartbeat { id: None, sent: "1767268800200", unix_ms: NOON_MS });
+    let correlated = Event::Heartbeat { id: Some(&id), sent: "1767268800200", unix_ms: NOON_MS };
+    visit("connection", "heartbeat, with an id", &correlated);
+    let timeless = Event::Heartbeat { id: None, sent: "null", unix_ms: NOON_MS };
     visit("connection", "heartbeat, without a time", &timeless);
     visit("connection", "pong", &Event::Pong { id: None });
     visit("connection", "pong, with an id", &Event::Pong { id: Some(&id) });
@@ -203,12 +205,17 @@ fn messages(visit: Visit<'_>) {
     plain.labels = Some(Box::new(Labels { tags, key: Some("sensor-7".into()) }));
     visit("messages", "message, with tags and key", &Event::Message(&plain));
     let data = json(r#"{"text":"for you"}"#);
-    let direct = Direct { from: None, data, timestamp_ms: NOON_MS };
+    let direct = Direct { from: None, data, verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, from the backend", &Event::Direct(&direct));
-    let direct = Direct { from: Some(user("ann")), data: Payload::null(), timestamp_ms: NOON_MS };
+    let direct =
+        Direct { from: Some(user("ann")), data: Payload::null(), verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, from a user", &Event::Direct(&direct));
-    let direct = Direct { from: None, data: json(r#""for \"you\"""#), timestamp_ms: NOON_MS };
+    let direct =
+        Direct { from: None, data: json(r#""for \"you\"""#), verbatim: false, timestamp_ms: NOON_MS };
     visit("messages", "direct message, of a string", &Event::Direct(&direct));
+    let data = json(r#"{"type":"price","n":1.50,"a":"\u00e9"}"#);
+    let direct = Direct { from: None, data, verbatim: true, timestamp_ms: NOON_MS };
+    visit("messages", "direct message, verbatim", &Event::Direct(&direct));
     visit("messages", "lagged", &Event::Lagged { channel: &lobby(), dropped: 17 });
     strings(visit);
     entries(visit);
@@ -327,7 +334,9 @@ fn requests(visit: Visit<'_>) {
     let binary = Payload::Binary(Bytes::from_static(b"\x89PNG"));
     visit("requests", "response, binary", &Event::Response { id: Some(&id), data: &binary });
     visit("requests", "response, to no id", &Event::Response { id: None, data: &sum });
-    let published = |duplicate| Event::Published { id: Some(&id), position: position(42), duplicate };
+    let lobby = lobby();
+    let published =
+        |duplicate| Event::Published { id: Some(&id), channel: &lobby, position: position(42), duplicate };
     visit("requests", "published", &published(false));
     visit("requests", "published, by an earlier attempt under the same key", &published(true));
     visit("requests", "status", &Event::StatusSet { id: Some(&id), status: Status::Away });

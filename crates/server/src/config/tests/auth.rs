@@ -70,12 +70,12 @@ fn issuers_come_from_every_layer() {
     assert_eq!(
         rows.iter().map(words).collect::<Vec<_>>(),
         [
-            "issuers.Main-Login.issuer = \"https://login.example\" # fanfare.toml:2",
-            "issuers.Main-Login.audience = [\"a\", \"b\"] # env FANFARE_ISSUERS_MAIN_LOGIN_AUDIENCE",
-            "issuers.Main-Login.algorithms = [\"ES256\", \"EdDSA\"] # fanfare.toml:4",
-            "issuers.Main-Login.jwks_url = \"https://login.example/jwks\" # fanfare.toml:5",
-            "issuers.shop.secret = \"<withheld>\" # env FANFARE_ISSUERS_SHOP_SECRET",
-            "issuers.shop.user_claim = \"user.id\" # flag --issuers.shop.user_claim",
+            "issuers.Main-Login.issuer = \"https://login.example\" # fanfare.toml:2; reloadable",
+            "issuers.Main-Login.audience = [\"a\", \"b\"] # env FANFARE_ISSUERS_MAIN_LOGIN_AUDIENCE; reloadable",
+            "issuers.Main-Login.algorithms = [\"ES256\", \"EdDSA\"] # fanfare.toml:4; reloadable",
+            "issuers.Main-Login.jwks_url = \"https://login.example/jwks\" # fanfare.toml:5; reloadable",
+            "issuers.shop.secret = \"<withheld>\" # env FANFARE_ISSUERS_SHOP_SECRET; reloadable",
+            "issuers.shop.user_claim = \"user.id\" # flag --issuers.shop.user_claim; reloadable",
         ]
     );
 }

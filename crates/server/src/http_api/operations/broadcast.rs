@@ -36,6 +36,10 @@ pub(in crate::http_api) struct BroadcastRequest<'a> {
     /// With a room: the first result under this key is the result of every repetition.
     #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     idempotency_key: Text<'a>,
+    /// Without a room: whether the message, which has to be an object, is the whole message in every dialect.
+    #[serde(default)]
+    #[schema(required = false)]
+    verbatim: bool,
 }
 
 /// That it was sent, and with a room where the message stands there.
@@ -60,6 +64,7 @@ pub(in crate::http_api) struct BroadcastReply {
 pub(in crate::http_api) struct Broadcast {
     room: Option<ChannelName>,
     message: Payload,
+    verbatim: bool,
     idempotency_key: Option<Box<str>>,
 }
 
@@ -84,7 +89,17 @@ impl Operation for Broadcast {
             let text = "a message to everyone is in no room that could remember an idempotency key";
             return Err(ApiError::new(ErrorCode::InvalidRequest, text).at("idempotency_key"));
         }
-        Ok(Self { room, message: scope.payload(Some(message), &None, "message")?, idempotency_key })
+        let verbatim = request.verbatim;
+        if room.is_some() && verbatim {
+            let text =
+                "a message to a room says where it stands there: only one to everyone can go out verbatim";
+            return Err(ApiError::new(ErrorCode::InvalidField, text).at("verbatim"));
+        }
+        let mut message = scope.payload(Some(message), &None, "message")?;
+        if verbatim {
+            message = fields::verbatim(message, "message")?;
+        }
+        Ok(Self { room, message, verbatim, idempotency_key })
     }
 
     async fn perform(self, state: &Arc<ApiState>) -> Result<BroadcastReply, ApiError> {
@@ -94,7 +109,8 @@ impl Operation for Broadcast {
             let (offset, epoch) = (Some(position.offset), Some(position.epoch.to_string()));
             return Ok(BroadcastReply { success: true, offset, epoch, duplicate: Some(duplicate) });
         }
-        let direct = Direct { from: None, data: self.message, timestamp_ms: now_ms() };
+        let direct =
+            Direct { from: None, data: self.message, verbatim: self.verbatim, timestamp_ms: now_ms() };
         state.fanfare.send(Target::Everyone, direct).await?;
         Ok(BroadcastReply { success: true, offset: None, epoch: None, duplicate: None })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fanfare_core::ports::broker::Target;
+use fanfare_protocol::ErrorCode;
 use fanfare_protocol::event::Direct;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -42,6 +43,10 @@ pub(in crate::http_api) struct SendRequest<'a> {
     /// The user in whose name; nobody's without.
     #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
     from: Text<'a>,
+    /// Whether `data`, which has to be an object, is the whole message in every dialect. Then nothing says who sent it.
+    #[serde(default)]
+    #[schema(required = false)]
+    verbatim: bool,
 }
 
 pub(in crate::http_api) struct Send {
@@ -57,12 +62,18 @@ impl Operation for Send {
     type Reply = Done;
 
     fn understand(request: SendRequest<'_>, scope: &Scope<'_>) -> Result<Self, ApiError> {
-        let SendRequest { user, users, roles, connection, data, binary, from } = &request;
+        let SendRequest { user, users, roles, connection, data, binary, from, verbatim } = &request;
         let target =
             Addressed { user, users, roles, connection }.target(&["user", "users", "roles", "connection"])?;
+        if *verbatim && from.is_some() {
+            let text = "a message that goes out verbatim says itself who sent it";
+            return Err(ApiError::new(ErrorCode::InvalidField, text).at("from"));
+        }
+        let payload = scope.payload(*data, binary, "data")?;
         let message = Direct {
             from: from.as_deref().map(|id| fields::user(id, "from")).transpose()?,
-            data: scope.payload(*data, binary, "data")?,
+            data: if *verbatim { fields::verbatim(payload, "data")? } else { payload },
+            verbatim: *verbatim,
             timestamp_ms: now_ms(),
         };
         Ok(Self { target, message })

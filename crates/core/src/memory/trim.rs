@@ -1,0 +1,21 @@
+//! Histories after the settings of their namespaces have changed.
+
+use super::{Memory, lock};
+use crate::namespace::Namespaces;
+
+impl Memory {
+    /// Lets go of what the new settings would not keep. What stays keeps its offsets.
+    pub(super) fn trim(&self, namespaces: &Namespaces) {
+        let now_ms = (self.clock)();
+        for stripe in &*self.stripes {
+            let mut stripe = lock(stripe);
+            let stripe = &mut *stripe;
+            stripe.channels.retain(|name, channel| {
+                if let Some(namespace) = namespaces.get(name.namespace()) {
+                    channel.history.trim(namespace, now_ms);
+                }
+                !self.settle(&mut stripe.held, name, channel, now_ms)
+            });
+        }
+    }
+}
