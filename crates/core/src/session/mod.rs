@@ -19,6 +19,7 @@ mod room;
 mod subscribe;
 
 pub(crate) use publish::ClientMessage;
+pub(crate) use subscribe::Joining;
 
 use std::net::IpAddr;
 

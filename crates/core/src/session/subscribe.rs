@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::event::{self, Members, Subscribed};
+use fanfare_protocol::publication::Filter;
 use fanfare_protocol::{ErrorCode, Event, Payload, RequestId};
 
 use super::{Session, SessionKey, Subscription, SubscriptionState};
@@ -12,7 +13,21 @@ use crate::auth::Operation;
 use crate::channel::Member;
 use crate::namespace::{ClientInfo, Namespace};
 use crate::ports::broker::{self, Reply, ReplyTo, Request, Subscribe};
-use crate::shard::{Joining, Question, Shard};
+use crate::shard::{Question, Shard};
+
+/// A subscription that the broker was asked for.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    /// The shard's key of the channel.
+    pub(crate) channel: u32,
+    pub(crate) filter: Option<Box<Filter>>,
+    /// Whether a recovery was asked for that the rules do not allow.
+    pub(crate) recovery_refused: bool,
+    /// Whether the backend asked, to whom no rule applies.
+    pub(crate) by_backend: bool,
+    /// Whether entries of the room's history say that the session came and went.
+    pub(crate) posts_entries: bool,
+}
 
 impl Shard {
     pub(crate) fn subscribe(

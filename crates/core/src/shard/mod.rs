@@ -32,7 +32,6 @@ use std::sync::Arc;
 
 use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::event::{ClientBounds, ErrorEvent};
-use fanfare_protocol::publication::Filter;
 use fanfare_protocol::{ChannelName, Command, ErrorCode, Event, Publication, Rejection, RequestId, UserId};
 use foldhash::HashMap;
 use slab::Slab;
@@ -126,7 +125,7 @@ struct Asking {
 
 #[derive(Debug)]
 pub(crate) enum Question {
-    Subscribe(Joining),
+    Subscribe(crate::session::Joining),
     Authenticate,
     Authorise {
         topic: Topic,
@@ -160,20 +159,6 @@ pub(crate) enum Question {
         status: fanfare_protocol::command::Status,
     },
     Call,
-}
-
-/// A subscription that the broker was asked for.
-#[derive(Debug)]
-pub(crate) struct Joining {
-    /// The shard's key of the channel.
-    pub(crate) channel: u32,
-    pub(crate) filter: Option<Box<Filter>>,
-    /// Whether a recovery was asked for that the rules do not allow.
-    pub(crate) recovery_refused: bool,
-    /// Whether the backend asked, to whom no rule applies.
-    pub(crate) by_backend: bool,
-    /// Whether entries of the room's history say that the session came and went.
-    pub(crate) posts_entries: bool,
 }
 
 impl Shard {
