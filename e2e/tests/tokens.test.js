@@ -219,14 +219,16 @@ test("the demo page takes a token, and says plainly when it needs one", async ()
   await late.page.goto(`${server.url}?token=${server.token("ann", -60)}`);
   await late.page.getByLabel("Your name").fill("Late");
   await late.page.getByRole("button", { name: "Join the room" }).click();
-  await late.notes(/expired/);
-  await late.notes(/takes a token/);
+  const asked = (tab) => tab.page.getByRole("textbox", { name: "Token" }).waitFor();
+  await asked(late);
+  assert.match(await late.page.locator("#refusal").textContent(), /expired/);
 
   const nobody = await Tab.open(browser);
   await nobody.page.goto(server.url);
   await nobody.page.getByLabel("Your name").fill("Nobody");
   await nobody.page.getByRole("button", { name: "Join the room" }).click();
-  await nobody.notes(/takes a token/);
+  await asked(nobody);
+  assert.match(await nobody.page.locator("#refusal").textContent(), /asks for a token/);
   await nobody.picture("token-wanted");
 });
 

@@ -346,10 +346,12 @@ if (sessionStorage.getItem("fanfare.joined") === element("room").value && elemen
   enter(element("name").value, element("room").value);
 } else {
   const name = element("name");
-  const untouched = name.value;
+  const remembered = name.value;
+  let touched = false;
+  name.addEventListener("input", () => (touched = true), { once: true });
   name.focus();
-  names.propose(untouched).then((proposed) => {
-    if (name.value !== untouched) return;
+  names.propose(remembered).then((proposed) => {
+    if (touched) return; // whoever writes the proposed name means it
     name.value = proposed;
     name.select();
   });

@@ -48,10 +48,13 @@ async fn listen(mut client: Client) -> (u64, Instant) {
     }
 }
 
-/// Publishes, one after the other, until it is told to go: gives how many were acknowledged.
+/// Publishes, one after the other, until it is told to go: gives how many were acknowledged. It keeps below the rate of a
+/// connection, beyond which it would have said all before the first of the others is told.
 async fn publish(mut client: Client) -> u64 {
     let mut done = 0;
+    let mut pace = tokio::time::interval(Duration::from_millis(50));
     loop {
+        pace.tick().await;
         client.send(&json!({"type": "publish", "channel": "room", "data": done}));
         match client.next().await.unwrap() {
             Some(Message::Text(text)) => {

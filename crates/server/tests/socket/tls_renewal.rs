@@ -99,8 +99,7 @@ async fn sighup_puts_a_new_pair_in_force_and_a_bad_one_changes_nothing() {
     assert!(line.contains("does not belong to the certificate"), "{line}");
     std::fs::write(&cert, "").unwrap();
     server.signal("HUP");
-    let line = server.logged("holds no certificate").await;
-    assert!(line.contains("the old one stays"), "{line}");
+    server.logged("holds no certificate").await;
     trust.connect(address).await.unwrap();
 
     std::fs::write(&key, &second.key).unwrap();
