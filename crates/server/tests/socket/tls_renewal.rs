@@ -95,8 +95,7 @@ async fn sighup_puts_a_new_pair_in_force_and_a_bad_one_changes_nothing() {
     let second = make();
     std::fs::write(&cert, &second.cert).unwrap();
     server.signal("HUP");
-    let line = server.logged("the old one stays").await;
-    assert!(line.contains("does not belong to the certificate"), "{line}");
+    server.logged("does not belong to the certificate").await;
     std::fs::write(&cert, "").unwrap();
     server.signal("HUP");
     server.logged("holds no certificate").await;

@@ -173,8 +173,13 @@ impl Kind for KeySetAddress {
         }
     }
 
+    /// Without its query, which may hold a key.
     fn show(&self, value: &Option<String>) -> String {
-        Words.show(value)
+        let shown = value.as_deref().map(|address| match address.split_once('?') {
+            Some((path, _)) => format!("{path}?<withheld>"),
+            None => address.to_owned(),
+        });
+        Words.show(&shown)
     }
 
     fn describe(&self) -> String {
@@ -244,6 +249,7 @@ mod tests {
     fn key_sets_come_by_tls_or_from_this_host() {
         for good in ["https://a.example/jwks", "http://127.0.0.1:9/jwks.json", "http://[::1]:9/"] {
             assert_eq!(KeySetAddress.read(&loose(good)), Ok(Some(good.to_owned())), "{good}");
+            assert!(!KeySetAddress.show(&Some(format!("{good}?key=canary"))).contains("canary"), "{good}");
         }
         for bad in [
             "http://a.example/jwks",
