@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -122,9 +123,9 @@ impl FaultProxy {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(upstream: SocketAddr, seed: u64) -> io::Result<Self> {
-        let port = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let address = port.local_addr()?;
-        let listener = Some(listen(address)?);
+        let (port, listener) = reserve()?;
+        let address = listener.local_addr()?;
+        let listener = Some(listener);
         let board = Board { listener, upstream, accepted: 0, open: BTreeMap::new() };
         let board = Arc::new(Mutex::new(board));
         let (faults, receiver) = watch::channel(Faults::default());
@@ -238,6 +239,25 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
+}
+
+/// A port, and who listens there. It is none of those that the kernel takes for outgoing connections: where many of them
+/// have just ended, one could take a port while the proxy is cut, and the proxy could not listen there again.
+fn reserve() -> io::Result<(TcpSocket, TcpListener)> {
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 18_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut last = io::ErrorKind::AddrInUse.into();
+    for _ in 0..COUNT {
+        let serial = std::process::id().wrapping_mul(131).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = (FIRST + serial % COUNT) as u16;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match bound(address).and_then(|port| Ok((port, listen(address)?))) {
+            Ok(reserved) => return Ok(reserved),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
