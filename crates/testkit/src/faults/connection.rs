@@ -2,11 +2,11 @@
 
 use std::io;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::pipe::Pipe;
-use super::{Accepted, Faults, Line, socket};
+use super::{Accepted, Faults, KERNEL_BUFFER_BYTES, Line};
 use crate::rng::Rng;
 
 /// Why a connection ended.
@@ -61,4 +61,12 @@ async fn pass(
     let down = Pipe::new(|faults| faults.delay_down, faults.clone(), Rng::new(rng.bits()));
     tokio::try_join!(up.run(&mut near_read, &mut far_write), down.run(&mut far_read, &mut near_write))?;
     Ok(())
+}
+
+/// A socket with the proxy's buffers.
+fn socket() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES)?;
+    socket.set_send_buffer_size(KERNEL_BUFFER_BYTES)?;
+    Ok(socket)
 }

@@ -27,13 +27,13 @@ mod pipe;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -47,7 +47,7 @@ pub const QUEUE_BYTES_MAX: usize = 64 * 1024;
 pub const KERNEL_BUFFER_BYTES: u32 = 128 * 1024;
 
 /// Connections that the kernel keeps for the proxy to accept.
-const BACKLOG: u32 = 1024;
+const BACKLOG: i32 = 1024;
 
 /// How long the proxy leaves new connections alone when it cannot accept any, for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -89,8 +89,8 @@ pub struct FaultProxy {
     seed: u64,
     faults: watch::Sender<Faults>,
     board: Arc<Mutex<Board>>,
-    /// Keeps the port for the proxy while it is cut and does not listen.
-    _port: TcpSocket,
+    /// Has the port, also while the line is cut and it does not listen.
+    port: Socket,
 }
 
 /// Who may come, and who is there. One lock over both: a connection that is accepted before a cut is known to the cut.
@@ -114,6 +114,9 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         // The task that owns the connections ends when it finds that nobody can change the faults any more.
         lock(&self.board).listener = None;
+        // A listener that is closed goes on listening while a child of this process, between its fork and its exec, still
+        // has a copy.
+        let _ = self.port.shutdown(Shutdown::Both);
     }
 }
 
@@ -123,14 +126,15 @@ impl FaultProxy {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(upstream: SocketAddr, seed: u64) -> io::Result<Self> {
-        let (port, listener) = reserve()?;
+        let port = port()?;
+        let listener = listen(&port)?;
         let address = listener.local_addr()?;
         let listener = Some(listener);
         let board = Board { listener, upstream, accepted: 0, open: BTreeMap::new() };
         let board = Arc::new(Mutex::new(board));
         let (faults, receiver) = watch::channel(Faults::default());
         tokio::spawn(accept(board.clone(), receiver, seed));
-        Ok(Self { address, seed, faults, board, _port: port })
+        Ok(Self { address, seed, faults, board, port })
     }
 
     /// Where clients connect to.
@@ -162,10 +166,13 @@ impl FaultProxy {
     pub fn set_line(&self, line: Line) -> io::Result<()> {
         let mut board = lock(&self.board);
         if line == Line::Cut {
-            board.listener = None;
+            if board.listener.take().is_some() {
+                // Closing it would not do: a child of this process, between its fork and its exec, has a copy.
+                self.port.shutdown(Shutdown::Both)?;
+            }
             board.open.clear();
         } else if board.listener.is_none() {
-            board.listener = Some(listen(self.address)?);
+            board.listener = Some(listen(&self.port)?);
         }
         self.faults.send_modify(|faults| faults.line = line);
         Ok(())
@@ -225,43 +232,28 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A socket with the proxy's buffers.
-fn socket() -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES)?;
-    socket.set_send_buffer_size(KERNEL_BUFFER_BYTES)?;
+/// A socket that has a port, with the proxy's buffers. It does not listen yet.
+fn port() -> io::Result<Socket> {
+    // A port that the kernel chose is lost at a shutdown. One that was asked for by number stays.
+    let chosen = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    bound(chosen.local_addr()?)
+}
+
+fn bound(address: SockAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES as usize)?;
+    socket.set_send_buffer_size(KERNEL_BUFFER_BYTES as usize)?;
+    socket.set_nonblocking(true)?;
+    // Connections that have not ended, and those that have just ended, do not stop it from listening again.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address)?;
     Ok(socket)
 }
 
-/// A socket that has a port and does not listen. Several may have the same one, as long as one at most listens.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = socket()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
-/// A port, and who listens there. It is none of those that the kernel takes for outgoing connections: where many of them
-/// have just ended, one could take a port while the proxy is cut, and the proxy could not listen there again.
-fn reserve() -> io::Result<(TcpSocket, TcpListener)> {
-    const FIRST: u32 = 12_000;
-    const COUNT: u32 = 18_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut last = io::ErrorKind::AddrInUse.into();
-    for _ in 0..COUNT {
-        let serial = std::process::id().wrapping_mul(131).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = (FIRST + serial % COUNT) as u16;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        match bound(address).and_then(|port| Ok((port, listen(address)?))) {
-            Ok(reserved) => return Ok(reserved),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    bound(address)?.listen(BACKLOG)
+/// Lets the port listen, for the first time or again after it was shut down.
+fn listen(port: &Socket) -> io::Result<TcpListener> {
+    port.listen(BACKLOG)?;
+    TcpListener::from_std(port.try_clone()?.into())
 }
 
 /// A connection, and what becomes ready when it is to be reset.
@@ -311,7 +303,27 @@ async fn accept(board: Arc<Mutex<Board>>, mut faults: watch::Receiver<Faults>, s
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    /// The kernel gives a child a copy of every descriptor when it is forked, and takes those that are not its own away
+    /// when it executes its program. A proxy that was cut in between, and only closed its listener, went on listening,
+    /// and could not listen again: "Address already in use", once in many runs of a test that starts servers.
+    #[tokio::test]
+    async fn a_cut_holds_and_heals_while_a_child_has_a_copy_of_the_listener() {
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let proxy = FaultProxy::start(upstream.local_addr().unwrap(), 1).await.unwrap();
+        let copy = lock(&proxy.board).listener.as_ref().unwrap().as_fd().try_clone_to_owned().unwrap();
+        proxy.set_line(Line::Cut).unwrap();
+        let refused = TcpStream::connect(proxy.address()).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        proxy.set_line(Line::Whole).unwrap();
+        let (near, far) = tokio::join!(TcpStream::connect(proxy.address()), upstream.accept());
+        near.unwrap();
+        far.unwrap();
+        drop(copy);
+    }
 
     #[test]
     fn the_cuts_of_a_thousand_proxies_are_spread_over_the_period() {
