@@ -48,6 +48,11 @@ impl Key {
         !self.checks.is_empty()
     }
 
+    /// What it is good for.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.checks.iter().map(|(algorithm, _)| *algorithm)
+    }
+
     /// Whether it is good for the algorithm.
     pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
         self.check(algorithm).is_some()

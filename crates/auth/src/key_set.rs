@@ -16,8 +16,9 @@ use crate::settings::Algorithm;
 
 /// The most keys of one issuer.
 pub(crate) const KEYS_MAX: usize = 64;
-/// The most keys that are tried for one token. More than one is for tokens that name none.
-const TRIES_MAX: usize = 8;
+/// The most keys that are tried for one token: those of its key id, or any where it names none. Who sends a forged token
+/// pays for one message and has so many signatures checked. An issuer that changes its keys has two at a time.
+const TRIES_MAX: usize = 3;
 
 /// An issuer's keys.
 #[derive(Default)]
@@ -129,6 +130,12 @@ impl KeySet {
         let keys: Vec<Key> = keys.into_iter().filter(Key::is_of_use).collect();
         if keys.is_empty() {
             return Err("none of the keys is for one of the issuer's algorithms".to_owned());
+        }
+        let nameless = |algorithm| keys.iter().filter(move |key| key.id.is_none() && key.fits(algorithm));
+        if keys.iter().flat_map(Key::algorithms).any(|algorithm| nameless(algorithm).count() > TRIES_MAX) {
+            return Err(format!(
+                "more than {TRIES_MAX} keys without an id are for the same algorithm: give them ids, in a key set"
+            ));
         }
         Ok(Self::new(keys))
     }

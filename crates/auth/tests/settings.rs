@@ -50,6 +50,8 @@ fn pem_files_hold_public_keys_that_are_strong_enough() {
     assert_refused(pem("-----BEGIN RSA PUBLIC KEY-----\n"), &[], "something else than");
     assert_refused(pem(&keys.rsa.public_pem), &[Algorithm::ES256], "none of the keys is for one of");
     assert_refused(pem(&keys.rsa.public_pem), &[Algorithm::RS256, Algorithm::HS256], "HS256 is for a secret");
+    // A forged token has the signature checked by each key that it may be of.
+    assert_refused(pem(&keys.p256.public_pem.repeat(4)), &[], "more than 3 keys without an id");
     let cut = keys.p256.public_pem.replacen("MFkw", "MFgw", 1);
     assert_refused(pem(&cut), &[], "key 1 of the file: it is not a public key in DER");
 }

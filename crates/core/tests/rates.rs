@@ -1,7 +1,8 @@
 //! How much a connection may ask for: errors that say when to come again, and the end of who does not listen.
 
+use fanfare_core::auth::Access;
 use fanfare_core::limits::{Excess, Rate, RateLimits};
-use fanfare_testkit::{Setup, check_with};
+use fanfare_testkit::{Bench, Setup, check_with};
 
 fn slow(setup: &mut Setup) {
     setup.settings.rate_limits =
@@ -40,6 +41,77 @@ fn a_subscription_that_brings_something_along_costs_as_much_as_a_message() {
          ann: subscribe #3 c info=me
          ann> error #3 rate_limited after=1000",
     );
+}
+
+/// A filter was free of charge where it came with a pattern.
+#[test]
+fn a_filter_costs_as_much_as_a_message_also_with_a_pattern() {
+    check_with(
+        slow,
+        "open ann
+         ann: subscribe #1 a.> filter=t:1
+         ann> subscribed #1 a.> replayed=0
+         ann: subscribe #2 b.> filter=t:1
+         ann> subscribed #2 b.> replayed=0
+         ann: subscribe #3 c.> filter=t:1
+         ann> error #3 rate_limited after=1000",
+    );
+}
+
+/// One user burnt more than a processor with forged tokens, at the price of a tenth of a message each.
+#[test]
+fn a_subscription_with_a_token_costs_a_message_whether_the_token_is_good_or_not() {
+    check_with(
+        |setup| {
+            slow(setup);
+            setup.tokens = true;
+            setup.namespace("vault", |n| n.rules.subscribe = Access::Token);
+        },
+        "open ann
+         ann: subscribe #1 vault:a token=T
+         authority refuses token_expired
+         ann> error #1 token_expired
+         ann: subscribe #2 vault:b token=T
+         authority grants
+         ann> subscribed #2 vault:b A.0 replayed=0
+         ann: subscribe #3 vault:c token=T
+         ann> error #3 rate_limited after=1000",
+    );
+}
+
+/// 14.5 million pongs a second of one client were dropped free of charge, while the other clients waited.
+#[test]
+fn pongs_that_nobody_asked_for_are_metered_and_end_the_connection() {
+    let mut script = "open ann\n".to_owned();
+    // Twenty fit into the burst of two messages; the fourth that does not is the last.
+    script.push_str(&"ann wspong\n".repeat(24));
+    script.push_str("ann> disconnect 4008 reconnect=0\nann> CLOSE 4008\nann> GONE\n");
+    check_with(slow, &script);
+}
+
+/// The answer to our ping is owed, so it takes nothing from what the client may ask for; a second one does.
+#[test]
+fn the_answer_to_our_own_ping_is_free() {
+    let mut setup = Setup::default();
+    slow(&mut setup);
+    setup.settings.rate_limits.costs.ping = 2_000;
+    let mut bench = Bench::new(&setup);
+    bench.run("open ann silent");
+    while bench.clients[0].take_lines().is_empty() {
+        // A millisecond passes before the answer arrives.
+        bench.wait(1);
+    }
+    bench.run(
+        "wait 1
+         ann wspong
+         ann: publish #1 lobby 1
+         ann> published #1 A.1
+         wait 2000
+         ann wspong
+         ann: publish #2 lobby 1
+         ann> error #2 rate_limited after=1000",
+    );
+    bench.end();
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!
 //! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [room=R] [resumable] [silent]`
 //! - `NAME closes [CODE]`, `NAME cut`, `NAME detaches`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
-//!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`
+//!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`, `NAME wspong`
 //! - `wait MS`, `skip MS`, `drain [OVER_MS]`, `restart AFTER_MS OVER_MS`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
@@ -182,6 +182,7 @@ impl Bench {
             "wsping" => {
                 key.into_iter().for_each(|key| self.shards[shard].pong(key, words.word(2).as_bytes()));
             }
+            "wspong" => key.into_iter().for_each(|key| self.shards[shard].pong_received(key)),
             other => panic!("a client cannot do this: {other}"),
         }
     }

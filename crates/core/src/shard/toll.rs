@@ -1,13 +1,13 @@
 //! What commands cost, and which may be given by a client that has not said yet who it is.
 
-use fanfare_protocol::command::Topic;
+use fanfare_protocol::command::{SubscribeOptions, Topic};
 use fanfare_protocol::event::ErrorEvent;
 use fanfare_protocol::{CloseCode, Command, ErrorCode, Event, Rejection, RequestId};
 
 use super::Shard;
 use crate::limits::{Costs, Excess};
 use crate::rate::TooMuch;
-use crate::session::{Authentication, SessionKey};
+use crate::session::{Authentication, Phase, SessionKey};
 use crate::timers::TimerKind;
 
 impl Shard {
@@ -39,6 +39,25 @@ impl Shard {
         self.counters.error(ErrorCode::RateLimited);
         self.close_if_relentless(key);
         false
+    }
+
+    /// Takes what a pong of the transport costs from the rates. The answer to our own ping is free; any other frame of
+    /// this kind costs what a ping costs, and nothing can answer it.
+    pub fn pong_received(&mut self, key: SessionKey) {
+        let now_ms = self.now_ms;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
+        if session.phase != Phase::Open {
+            return;
+        }
+        if session.heard_ms < session.pinged_ms {
+            // One ping has one answer.
+            session.heard_ms = now_ms;
+            return;
+        }
+        if self.spend(key, self.settings.rate_limits.costs.ping).is_err() {
+            self.counters.error(ErrorCode::RateLimited);
+            self.close_if_relentless(key);
+        }
     }
 
     /// Answers the ping that was too much, or waits on. The client has asked for nothing meanwhile, so it counts for
@@ -123,24 +142,30 @@ impl Shard {
 fn cost_of(command: &Command, costs: &Costs) -> u32 {
     match command {
         Command::Message { .. } | Command::Publish { .. } => costs.publish,
-        // What comes along is kept, and `info` reaches every member as a message does.
-        Command::Subscribe { topic: Topic::Channel(_), options, .. }
-            if options.info.is_some() || options.filter.is_some() =>
-        {
-            costs.subscribe.max(costs.publish)
-        }
-        // Each wildcard multiplies what matching may cost everybody who publishes.
-        Command::Subscribe { topic: Topic::Pattern(pattern), .. } => {
-            let wildcards = pattern.as_str().bytes().filter(|byte| *byte == b'*').count() as u32;
-            costs.subscribe.saturating_mul(1 + wildcards)
-        }
-        Command::Subscribe { .. } | Command::Unsubscribe { .. } => costs.subscribe,
+        Command::Subscribe { topic, options, .. } => cost_of_subscribing(topic, options, costs),
+        Command::Unsubscribe { .. } => costs.subscribe,
         Command::History { .. } => costs.history,
         Command::Presence { .. } | Command::Users { .. } | Command::SetStatus { .. } => costs.presence,
         Command::Request { .. } | Command::Custom { .. } => costs.request,
-        Command::Connect { .. } | Command::Authenticate { .. } => costs.other,
+        // Its signature is checked, whatever the operator lets other messages cost.
+        Command::Authenticate { .. } => costs.other.max(costs.publish),
+        Command::Connect { .. } => costs.other,
         Command::Ping { .. } | Command::Heartbeat { .. } | Command::Pong => costs.ping,
         // Who wants to go is not kept.
         Command::Disconnect => 0,
     }
+}
+
+fn cost_of_subscribing(topic: &Topic, options: &SubscribeOptions, costs: &Costs) -> u32 {
+    let base = match topic {
+        Topic::Channel(_) => costs.subscribe,
+        // Each wildcard multiplies what matching may cost everybody who publishes.
+        Topic::Pattern(pattern) => {
+            let wildcards = pattern.as_str().bytes().filter(|byte| *byte == b'*').count() as u32;
+            costs.subscribe.saturating_mul(1 + wildcards)
+        }
+    };
+    // A filter is kept. `info` reaches every member as a message does. The signature of a token is checked.
+    let brings_something = options.info.is_some() || options.filter.is_some() || options.token.is_some();
+    if brings_something { base.max(costs.publish) } else { base }
 }

@@ -163,7 +163,11 @@ impl Worker {
                     self.answer_close(key, code);
                     None
                 }
-                Some(Message::Pong(_) | Message::Deflated(_)) | None => None,
+                Some(Message::Pong(_)) => {
+                    self.shard.pong_received(key);
+                    None
+                }
+                Some(Message::Deflated(_)) | None => None,
             };
             if let Some(incoming) = incoming {
                 understand(&mut self.shard, &self.dialects, &self.decode_limits, key, incoming);

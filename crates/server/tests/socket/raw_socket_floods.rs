@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_core::limits::Deadlines;
+use fanfare_core::limits::{Deadlines, RateLimits};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
@@ -74,6 +74,17 @@ async fn a_flood_of_pings_is_survived_and_answered_as_far_as_it_is_read() {
         assert!(said[..said.len() - 1].iter().all(|said| said == pong.trim_end()), "{:?}", said.last());
         neighbour.unmoved(&node).await.unwrap();
     }
+    node.stop();
+}
+
+/// 14.5 million pongs a second were read of one connection, free of charge.
+#[tokio::test]
+async fn a_flood_of_pongs_is_ended_where_rates_are_limited() {
+    let node = TestNode::start(builder().rate_limits(RateLimits::default())).await;
+    let mut raw = Raw::open(node.address, "/ws").await.unwrap();
+    raw.send(&frame(FIN | PONG, "").repeat(2_000)).await.unwrap();
+    let said = within("the end", raw.said()).await.unwrap().unwrap();
+    assert!(said.starts_with("disconnect"), "{said}");
     node.stop();
 }
 
