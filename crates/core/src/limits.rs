@@ -200,6 +200,8 @@ const _: () = assert!(BATCH_BYTES_MAX <= 256 * 1024 / 2, "a batch has to be a sm
 pub struct Deadlines {
     /// From accept to the end of the request's head. Beyond it: HTTP 408.
     pub handshake_ms: u32,
+    /// From an answer to the next request on a connection of HTTP/1.1. Beyond it: closed.
+    pub keep_alive_ms: u32,
     /// Without any progress of a write. Beyond it: close 4011.
     pub write_ms: u32,
     /// From a message's first byte to its last. Beyond it: close 4007.
@@ -227,6 +229,7 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             handshake_ms: 5_000,
+            keep_alive_ms: 75_000,
             write_ms: 10_000,
             unfinished_message_ms: 30_000,
             ping_interval_ms: 25_000,

@@ -25,7 +25,7 @@ use crate::demo;
 use crate::descriptors;
 use crate::dialects::NamedDialect;
 use crate::http_api::{self, ApiState};
-use crate::listen;
+use crate::listen::{self, HttpDeadlines};
 use crate::network::csrf::CsrfRule;
 use crate::node::{Builder, Node};
 use crate::reload::Reloader;
@@ -136,17 +136,20 @@ async fn run(setup: Setup) -> io::Result<()> {
     let (admin_listeners, admin_addresses) = admin::bind(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let handshake = Duration::from_millis(u64::from(config.deadlines.handshake_ms));
+    let deadlines = HttpDeadlines {
+        handshake: Duration::from_millis(u64::from(config.deadlines.handshake_ms)),
+        keep_alive: Duration::from_millis(u64::from(config.deadlines.keep_alive_ms)),
+    };
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(listen::serve(listener, router.clone(), handshake, Some(node.network())));
+        servers.spawn(listen::serve(listener, router.clone(), deadlines, Some(node.network())));
     }
     if let Some((tls, renewal)) = tls {
         for listener in tls_listeners {
             servers.spawn(listen::serve_tls(
                 listener,
                 router.clone(),
-                handshake,
+                deadlines,
                 Some(node.network()),
                 tls.clone(),
             ));
@@ -156,7 +159,9 @@ async fn run(setup: Setup) -> io::Result<()> {
     let admin_state = ApiState { metrics: admin::metrics(config), ..state };
     for listener in admin_listeners {
         // Who administers comes through no proxy, and as often as they like.
-        servers.spawn(listen::serve(listener, http_api::admin_router(admin_state.clone()), handshake, None));
+        let loopback = listener.local_addr()?.ip().is_loopback();
+        let router = http_api::admin_router(admin_state.clone(), loopback, config.admin.hosts.clone());
+        servers.spawn(listen::serve(listener, router, deadlines, None));
     }
     let welcome = Welcome {
         setup: &setup,

@@ -45,7 +45,7 @@ use crate::listen::streams::Streams;
 use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
-use crate::network::{Denied, Network};
+use crate::network::{self, Denied, Network};
 use crate::node::unix_ms;
 use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
@@ -195,7 +195,7 @@ impl Door {
         address: Option<IpAddr>,
     ) -> Result<Taker, Refusal> {
         let inboxes = self.inboxes.clone();
-        let query = sessions::Query::parse(head.uri.query().unwrap_or_default());
+        let query = sessions::Query::parse(network::head::query(&head.uri)?);
         if let Some(resumption) = query.resumption(&head.headers, &self.passes)? {
             self.judge_page(head)?;
             let subprotocol = self.dialects.by_subprotocol(offered).map(|(_, subprotocol)| subprotocol);
@@ -314,7 +314,7 @@ impl Door {
             return Err(ErrorCode::Draining.into());
         }
         self.judge_page(head)?;
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let query = Query::parse(network::head::query(&head.uri)?);
         let dialect = named.dialect.or(query.dialect.as_deref());
         let (spoken, subprotocol) = self.dialect(offered, dialect)?;
         let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
@@ -481,6 +481,10 @@ pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
         }
         ErrorCode::MethodNotAllowed => {
             headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        // RFC 9110, section 15.5.16.
+        ErrorCode::UnsupportedMediaType => {
+            headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(network::head::ENCODINGS));
         }
         // RFC 6750, section 3.
         ErrorCode::AuthenticationRequired => {

@@ -34,10 +34,12 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 use fanfare_protocol::dialect::excerpt;
 
+use fanfare_protocol::ErrorCode;
+
 use crate::handle::Fanfare;
 use crate::metrics::ApiCalls;
-use crate::network::Network;
 use crate::network::cors::{self, Credentials};
+use crate::network::{self, Network};
 use crate::secrets::KeyRing;
 use error::ApiError;
 use operation::Route;
@@ -88,9 +90,28 @@ pub fn router(state: ApiState) -> Router {
     with_answers(router, state)
 }
 
-/// What the listener for administration serves: health, readiness and metrics.
-pub fn admin_router(state: ApiState) -> Router {
-    with_answers(pages::router(state.metrics), state)
+/// What the listener for administration serves: health, readiness and metrics. On a loopback address it answers only
+/// requests that were sent to this host by a name of its own or by one of `hosts`: a page of the web can make a name of its
+/// own lead here (DNS rebinding), and would read the answers.
+pub fn admin_router(state: ApiState, loopback: bool, hosts: Vec<String>) -> Router {
+    let router = with_answers(pages::router(state.metrics), state);
+    if !loopback {
+        return router;
+    }
+    let hosts: Arc<[String]> = hosts.into();
+    router.layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
+        let hosts = hosts.clone();
+        async move {
+            match network::origin::is_sent_to(request.headers(), request.uri(), &hosts) {
+                true => next.run(request).await,
+                false => {
+                    let text = "this name is not one of this host: use localhost or a loopback address, or name it in \
+                        admin.hosts";
+                    ApiError::new(ErrorCode::OriginNotAllowed, text).respond()
+                }
+            }
+        }
+    }))
 }
 
 /// With an answer in JSON also where nothing is, and for pages of the origins that are allowed.
@@ -146,7 +167,8 @@ async fn get(State(state): State<Arc<ApiState>>, route: &'static Route, request:
     let (head, _) = request.into_parts();
     let asked = access::check(&state.keys, &head.headers)
         .and_then(|()| idempotency::key(&head.headers, route))
-        .and_then(|_none| query::to_json(head.uri.query().unwrap_or_default(), route.query));
+        .and_then(|_none| Ok(network::head::query(&head.uri)?))
+        .and_then(|text| query::to_json(text, route.query));
     let result = match asked {
         Ok(bytes) => (route.call)(state, bytes, None).await,
         Err(error) => Err(error),

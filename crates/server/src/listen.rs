@@ -1,14 +1,19 @@
 //! Accepts connections and gives them to hyper; one port for HTTP and WebSocket.
 //!
 //! - [`socket`]: a socket that can still be spoken to when hyper has given it up
+//! - [`waiting`]: how long a connection of HTTP/1.1 may wait, and which one goes when places run out
+//! - `rules`: what the head of a request has to say
 //! - `http2`, [`streams`]: the newer version, and what goes on within a connection of it
 
 mod http2;
+mod rules;
 pub(crate) mod socket;
 pub(crate) mod streams;
+pub(crate) mod waiting;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,7 +25,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,10 +33,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tower::ServiceExt;
 
 use crate::connection::stream::Stream;
+use crate::handshake::refused;
 use crate::network::{self, Arrived, Network, Visit};
 use crate::sessions::handover::{Handed, Handover};
 use crate::tls::Tls;
-use socket::HttpSocket;
+use socket::{Farewell, HttpSocket};
+use waiting::{Activity, IdleConnections, Paced};
 
 /// Connections that may speak HTTP at a time, those that have not become WebSockets yet included. Further ones
 /// wait in the kernel's backlog.
@@ -55,27 +62,50 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// How long a connection of HTTP may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpDeadlines {
+    /// From its beginning, or that of its next request, to the end of the request's head. Beyond it: 408.
+    pub handshake: Duration,
+    /// From an answer to the next request of HTTP/1.1. Beyond it the connection is closed, and earlier where its place is
+    /// needed.
+    pub keep_alive: Duration,
+}
+
+impl Default for HttpDeadlines {
+    fn default() -> Self {
+        Self { handshake: Duration::from_secs(5), keep_alive: Duration::from_secs(75) }
+    }
+}
+
+impl From<Duration> for HttpDeadlines {
+    /// The time for a handshake, with the usual one for the rest.
+    fn from(handshake: Duration) -> Self {
+        Self { handshake, ..Self::default() }
+    }
+}
+
 /// Serves a router on a listener, for ever; dropping the future stops accepting.
 ///
 /// `network` is what the node makes of where connections come from; without it none is refused for that.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    handshake: Duration,
+    deadlines: impl Into<HttpDeadlines>,
     network: Option<Arc<Network>>,
 ) {
-    accept(listener, Service { router, handshake, network, tls: None }).await;
+    accept(listener, Service::new(router, deadlines.into(), network)).await;
 }
 
 /// The same over TLS. Its handshake has the time that the head of a request has after it.
 pub async fn serve_tls(
     listener: TcpListener,
     router: Router,
-    handshake: Duration,
+    deadlines: impl Into<HttpDeadlines>,
     network: Option<Arc<Network>>,
     tls: Tls,
 ) {
-    let service = Service { router, handshake, network, tls: None };
+    let service = Service::new(router, deadlines.into(), network);
     let tls = if service.takes_http2() { tls } else { tls.without_http2() };
     accept(listener, Service { tls: Some(tls), ..service }).await;
 }
@@ -84,10 +114,11 @@ pub async fn serve_tls(
 #[derive(Clone)]
 struct Service {
     router: Router,
-    /// From a connection to the end of its handshake, and from there to the end of a request's head.
-    handshake: Duration,
+    /// The time for a handshake counts from the connection to the end of that of TLS, and from there again.
+    deadlines: HttpDeadlines,
     network: Option<Arc<Network>>,
     tls: Option<Tls>,
+    idle: Arc<IdleConnections>,
 }
 
 /// A connection's place among those that speak HTTP.
@@ -100,8 +131,15 @@ async fn accept(listener: TcpListener, service: Service) {
     let slots = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     let mut back_off = BackOff::default();
     loop {
-        // The semaphore is never closed.
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let slot = match slots.clone().try_acquire_owned() {
+            Ok(slot) => slot,
+            Err(_) => {
+                let _newcomer = service.idle.newcomer();
+                // The semaphore is never closed.
+                let Ok(slot) = slots.clone().acquire_owned().await else { return };
+                slot
+            }
+        };
         match listener.accept().await {
             Ok((stream, address)) => {
                 back_off = BackOff::default();
@@ -116,13 +154,17 @@ async fn accept(listener: TcpListener, service: Service) {
 }
 
 impl Service {
+    fn new(router: Router, deadlines: HttpDeadlines, network: Option<Arc<Network>>) -> Self {
+        Self { router, deadlines, network, tls: None, idle: Arc::default() }
+    }
+
     /// A connection's place among those of its address, if it is not turned away.
     fn admit(&self, stream: &TcpStream, peer: SocketAddr, answer: bool) -> Option<Option<Visit>> {
         let Some(network) = &self.network else { return Some(None) };
         if !network.admits(stream, peer.ip(), answer) {
             return None;
         }
-        network.enter(stream, peer.ip(), answer).ok()
+        network.enter(stream, peer.ip(), answer, || self.idle.make_room(Some(peer.ip()))).ok()
     }
 
     /// Whether connections may speak HTTP/2.
@@ -131,25 +173,18 @@ impl Service {
     }
 
     async fn connection(mut self, mut stream: TcpStream, peer: SocketAddr, place: Place) {
+        let accepted = peer.ip();
         let mut arrived = Arrived { peer, over_tls: self.tls.is_some(), proxied: false };
         if let Some(network) = &self.network {
             let since = Instant::now();
-            if !network.arrive(&mut stream, &mut arrived, self.handshake).await {
+            if !network.arrive(&mut stream, &mut arrived, self.deadlines.handshake).await {
                 return;
             }
-            self.handshake = network::remaining(self.handshake, since);
+            self.deadlines.handshake = network::remaining(self.deadlines.handshake, since);
         }
         match &self.tls {
             None => {
-                // What does not come in time is judged as HTTP/1.1, which then has no time left either.
-                let http2 = self.takes_http2()
-                    && match tokio::time::timeout(self.handshake, http2::is_begun_on(&stream)).await {
-                        Ok(begun) => begun.unwrap_or_default(),
-                        Err(_) => {
-                            self.handshake = Duration::from_millis(1);
-                            false
-                        }
-                    };
+                let http2 = self.takes_http2() && self.begins_http2(&stream).await;
                 if http2 && http2::prepare(&stream).is_err() {
                     return;
                 }
@@ -157,7 +192,8 @@ impl Service {
                 if http2 {
                     return self.speak_http2(socket, arrived, place).await;
                 }
-                let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
+                let activity = Activity::begin(self.idle.clone(), accepted, self.deadlines, place);
+                let spoken = self.speak(socket, arrived, activity, &farewell);
                 let Some((socket, handed)) = spoken.await else { return };
                 handed.give(socket.into_stream().map(|stream| Stream::tcp(stream.into_std()?)));
             }
@@ -165,34 +201,49 @@ impl Service {
                 if http2::prepare(&stream).is_err() {
                     return;
                 }
-                let Some(socket) = tls.accept(stream, self.handshake).await else { return };
+                let Some(socket) = tls.accept(stream, self.deadlines.handshake).await else { return };
                 if socket.is_http2() {
                     return self.speak_http2(socket, arrived, place).await;
                 }
                 let farewell = socket.farewell();
-                let spoken = self.speak(socket, arrived, || farewell.too_late(), || farewell.hold());
+                let activity = Activity::begin(self.idle.clone(), accepted, self.deadlines, place);
+                let spoken = self.speak(socket, arrived, activity, &farewell);
                 let Some((socket, handed)) = spoken.await else { return };
                 handed.give(socket.into_parts().map(|(stream, tls)| Stream::tls(stream.into_std()?, tls)));
             }
         }
     }
 
-    /// Speaks HTTP/1.1; `too_late` is for a client whose request does not come in time. What `hold` gives is left of the
-    /// socket when a worker is to write a response itself.
-    async fn speak<S>(
+    /// Whether the client begins with HTTP/2. What does not come in time is taken for HTTP/1.1, which then has no time left
+    /// either.
+    async fn begins_http2(&mut self, stream: &TcpStream) -> bool {
+        match tokio::time::timeout(self.deadlines.handshake, http2::is_begun_on(stream)).await {
+            Ok(begun) => begun.unwrap_or_default(),
+            Err(_) => {
+                self.deadlines.handshake = Duration::from_millis(1);
+                false
+            }
+        }
+    }
+
+    /// Speaks HTTP/1.1. What is given is left of the socket when a worker is to write a response itself.
+    async fn speak<S, F>(
         &self,
         socket: S,
         arrived: Arrived,
-        too_late: impl FnOnce(),
-        hold: impl FnOnce() -> Option<S>,
+        connection: waiting::Connection,
+        farewell: &F,
     ) -> Option<(S, Handed)>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        F: Farewell<S>,
     {
         let (hand_over, handed_over) = oneshot::channel();
         let hand_over = Arc::new(HandOver(Mutex::new(Some(hand_over))));
+        let (activity, upgraded) = (&connection.0, &AtomicBool::new(false));
         let service = service_fn(|request: Request<Incoming>| {
-            let hand_over = hand_over.clone();
+            let (hand_over, answering) = (hand_over.clone(), activity.answer());
+            let judged = rules::judge(&request);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(arrived.peer));
             request.extensions_mut().insert(arrived);
@@ -201,7 +252,10 @@ impl Service {
                 request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT;
             let answer = self.router.clone().oneshot(request);
             async move {
-                let mut response = answer.await?;
+                let mut response = match judged {
+                    Ok(()) => answer.await?,
+                    Err(refusal) => refused(&refusal),
+                };
                 if let Some(handover) = response.extensions_mut().remove::<Handover>()
                     && has_body
                     && hand_over.take().is_some_and(|to| to.send(Handed::new(handover, &response)).is_ok())
@@ -209,30 +263,36 @@ impl Service {
                     // Hyper is given up while it waits for this.
                     return std::future::pending().await;
                 }
+                upgraded.store(response.status() == StatusCode::SWITCHING_PROTOCOLS, Ordering::Relaxed);
                 // What is sent in the belief that an upgrade or a tunnel succeeded must not be read as another request.
-                if wants_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                if wants_upgrade && !upgraded.load(Ordering::Relaxed) {
                     response.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
                 }
+                // The connection waits for its next request when the body is written and dropped.
+                let response = response.map(|body| Body::new(answering.until_written(body)));
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.handshake)
+        let served = http1::Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(socket), service)
+            .serve_connection(TokioIo::new(Paced::new(socket, activity.clone())), service)
             .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
+        let mut served = std::pin::pin!(served);
         tokio::select! {
-            ended = connection.as_mut() => {
-                let error = ended.err()?;
-                tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
-                if error.is_timeout() {
-                    too_late();
+            ended = served.as_mut() => {
+                match ended {
+                    Ok(()) if upgraded.load(Ordering::Relaxed) => {}
+                    Ok(()) => farewell.linger().await,
+                    Err(error) => {
+                        tracing::debug!(%error, address = %arrived.peer, "an HTTP connection ended early");
+                        if activity.is_late() {
+                            farewell.too_late();
+                        }
+                    }
                 }
                 None
             }
-            Ok(handed) = handed_over => hold().map(|socket| (socket, handed)),
+            Ok(handed) = handed_over => farewell.hold().map(|socket| (socket, handed)),
         }
     }
 }

@@ -17,10 +17,11 @@ pub mod cookies;
 pub(crate) mod cors;
 pub mod csrf;
 mod forwarded;
+pub(crate) mod head;
 pub(crate) mod holdings;
 pub mod origin;
 mod proxy_protocol;
-mod rates;
+pub(crate) mod rates;
 mod turned_away;
 mod visits;
 
@@ -142,17 +143,20 @@ impl Network {
         *self.origins.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Origins(origins));
     }
 
-    /// A place for a connection that speaks HTTP, if its address has one left; none counts where none is bounded.
+    /// A place for a connection that speaks HTTP, if its address has one left, or if `make_room` says that one has become
+    /// free; none counts where none is bounded.
     pub(crate) fn enter(
         &self,
         stream: &TcpStream,
         peer: IpAddr,
         answer: bool,
+        make_room: impl FnOnce() -> bool,
     ) -> Result<Option<Visit>, ErrorCode> {
         if self.is_exempt(peer) || self.proxies.trusts(peer) {
             return Ok(None);
         }
-        match self.visits.enter(peer, HTTP_PER_ADDRESS_MAX) {
+        let enter = || self.visits.enter(peer, HTTP_PER_ADDRESS_MAX);
+        match enter().or_else(|| if make_room() { enter() } else { None }) {
             Some(visit) => Ok(Some(visit)),
             None => Err(self.turn_away(stream, peer, answer)),
         }

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use crate::connection::stream::Stream;
 use crate::listen::socket::HttpSocket;
 use crate::listen::streams::Stay;
+use crate::listen::waiting::Paced;
 use crate::tls::socket::TlsSocket;
 
 /// Waits for the 101 to be written; gives the stream and what the client sent behind its request. `close` is
@@ -26,16 +27,17 @@ pub(crate) async fn take(
 ) -> io::Result<(Stream, Vec<u8>)> {
     let upgraded = on_upgrade.await.map_err(io::Error::other)?;
     // Our own listener serves HTTP/1.1 by hyper itself; `axum::serve` wraps the stream once more.
-    let upgraded = match upgraded.downcast::<TokioIo<HttpSocket>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<Paced<HttpSocket>>>() {
         Ok(parts) => {
-            let stream = parts.io.into_inner().into_stream();
+            let stream = parts.io.into_inner().into_inner().into_stream();
             return tcp(stream.ok_or(io::ErrorKind::NotConnected)?, &parts.read_buf);
         }
         Err(upgraded) => upgraded,
     };
-    let upgraded = match upgraded.downcast::<TokioIo<TlsSocket>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<Paced<TlsSocket>>>() {
         Ok(parts) => {
-            let (stream, tls) = parts.io.into_inner().into_parts().ok_or(io::ErrorKind::NotConnected)?;
+            let (stream, tls) =
+                parts.io.into_inner().into_inner().into_parts().ok_or(io::ErrorKind::NotConnected)?;
             return Ok((Stream::tls(stream.into_std()?, tls)?, parts.read_buf.to_vec()));
         }
         Err(upgraded) => upgraded,

@@ -8,13 +8,15 @@ use super::{Config, Source};
 pub struct AdminConfig {
     /// Where it listens; nowhere if it is empty.
     pub listen: Vec<SocketAddr>,
+    /// Names, beside those of this host, that a listener on a loopback address may be asked by.
+    pub hosts: Vec<String>,
     /// Whether `/metrics` is served where clients connect too.
     pub on_main: bool,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8001))], on_main: false }
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8001))], hosts: Vec::new(), on_main: false }
     }
 }
 

@@ -125,6 +125,7 @@ fn needs_choice(setting: &settings::Setting) -> bool {
                 | "auth.secret_file"
                 | "tls.cert_file"
                 | "tls.key_file"
+                | "admin.hosts"
                 | "tls.acme_domains"
                 | "tls.acme_contact"
                 | "tls.acme_ca_file"

@@ -13,11 +13,13 @@ use serde::Deserialize;
 use serde_path_to_error::{Path, Segment};
 
 use super::error::ApiError;
+use crate::network;
 
 /// The deepest nesting of a body, payload included.
 const DEPTH_MAX: usize = 64;
 
-/// What is still read of a body that is refused, so that a caller who is sending it gets to see why.
+/// What is still read of a body that is refused, so that its caller can go on with the connection. Behind more than this
+/// the connection is ended, and the listener reads on for a while, so that the caller sees why.
 const DISCARD_BYTES_MAX: usize = 1024 * 1024;
 /// And for how long.
 const DISCARD_MAX: Duration = Duration::from_secs(2);
@@ -29,6 +31,10 @@ pub(super) async fn read(
     bytes_max: usize,
     deadline: Duration,
 ) -> Result<Bytes, ApiError> {
+    if let Err(denied) = network::head::judge_encoding(headers) {
+        discard(headers, body).await;
+        return Err(denied.into());
+    }
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > bytes_max as u64) {
         discard(headers, body).await;
@@ -65,8 +71,7 @@ async fn gather(body: &mut Body, bytes_max: usize) -> Result<Bytes, ApiError> {
     Ok(gathered.freeze())
 }
 
-/// Reads a bounded rest of a body and forgets it: a connection that is closed with unread bytes is reset,
-/// and the answer is lost with it. Who waits to be told to go on is not told, and sends nothing.
+/// Reads a bounded rest of a body and forgets it. Who waits to be told to go on is not told, and sends nothing.
 pub(super) async fn discard(headers: &HeaderMap, mut body: Body) {
     if headers.contains_key(EXPECT) {
         return;

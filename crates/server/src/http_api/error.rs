@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use axum::response::Response;
 use fanfare_protocol::ErrorCode;
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::reply;
+use crate::network::Denied;
+use crate::network::head::ENCODINGS;
 
 /// Why an operation was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,12 @@ impl From<ErrorCode> for ApiError {
     }
 }
 
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        Self::new(denied.code(), denied.text().to_owned())
+    }
+}
+
 impl ApiError {
     pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), field: None }
@@ -117,6 +125,10 @@ impl ApiError {
         }
         if status == StatusCode::SERVICE_UNAVAILABLE && self.code.retry() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // RFC 9110, section 15.5.16: which encoding would be taken.
+        if self.code == ErrorCode::UnsupportedMediaType {
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
         }
         response
     }

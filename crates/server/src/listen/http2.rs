@@ -137,7 +137,7 @@ impl Service {
         let mut connection = pin!(builder().serve_connection(TokioIo::new(socket), service));
         let mut load = streams.load();
         let mut place = Some(place);
-        let first_request = Instant::now() + self.handshake;
+        let first_request = Instant::now() + self.deadlines.handshake;
         let mut told = None;
         loop {
             let now = *load.borrow_and_update();
@@ -281,6 +281,7 @@ mod tests {
 
     use http::Version;
 
+    use super::super::HttpDeadlines;
     use super::*;
 
     /// A client that has room for so much of each answer, and asks for one of 100 KiB; the connection's end on the clock
@@ -288,7 +289,7 @@ mod tests {
     async fn ends_after(window_bytes: u32) -> u64 {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let router = Router::new().route("/", get(|| async { "a".repeat(100 * 1024) }));
-        let service = Service { router, handshake: Duration::from_secs(5), network: None, tls: None };
+        let service = Service::new(router, HttpDeadlines::default(), None);
         let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let place = Place { _slot: slot, _visit: None };
         let arrived = Arrived { peer: ([127, 0, 0, 1], 1).into(), over_tls: false, proxied: false };

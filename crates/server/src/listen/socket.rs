@@ -26,8 +26,26 @@ pub(crate) struct HttpSocket {
 /// its slot for ever: hyper's own deadline is on heads only.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What is left of the socket for who serves it.
-pub(crate) struct Farewell(Weak<Shared>);
+/// How long a client whose connection we have ended may take to take note, and how much of what it still sends is read
+/// meanwhile. A socket that is closed with unread bytes is reset, and a client that was still sending a body would see
+/// that in place of the answer: many programs read nothing before they have sent all.
+const LINGER_MAX: Duration = Duration::from_secs(5);
+const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What is left of a connection for who serves it.
+pub(crate) trait Farewell<S> {
+    /// Holds the connection over the end of HTTP on it, for who takes it over.
+    fn hold(&self) -> Option<S>;
+
+    /// Answers a request that began to come and did not end in time.
+    fn too_late(&self);
+
+    /// Reads what its client still sends to a connection that we have ended, until it has ended it too.
+    fn linger(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// What is left of a socket.
+pub(crate) struct SocketFarewell(Weak<Shared>);
 
 struct Shared {
     stream: TcpStream,
@@ -36,9 +54,9 @@ struct Shared {
 }
 
 impl HttpSocket {
-    pub(crate) fn new(stream: TcpStream) -> (Self, Farewell) {
+    pub(crate) fn new(stream: TcpStream) -> (Self, SocketFarewell) {
         let shared = Arc::new(Shared { stream, asked: AtomicBool::new(false) });
-        let farewell = Farewell(Arc::downgrade(&shared));
+        let farewell = SocketFarewell(Arc::downgrade(&shared));
         (Self { shared, stalled: None }, farewell)
     }
 
@@ -47,21 +65,41 @@ impl HttpSocket {
         self.shared.stream.try_write(bytes)
     }
 
+    /// The same socket, for who reads what its client still sends.
+    pub(crate) fn another(&self) -> Self {
+        Self { shared: self.shared.clone(), stalled: None }
+    }
+
+    /// Reads what comes until the peer has ended, a time is over, or it is too much.
+    pub(crate) async fn linger(&self) {
+        let reading = async {
+            let (mut seen, mut buffer) = (0, vec![0; 16 * 1024]);
+            while seen < LINGER_BYTES_MAX && self.shared.stream.readable().await.is_ok() {
+                match self.shared.stream.try_read(&mut buffer) {
+                    Ok(0) => return,
+                    Ok(bytes) => seen += bytes,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        // Who takes longer sees a reset.
+        let _ = tokio::time::timeout(LINGER_MAX, reading).await;
+    }
+
     /// The stream, for who takes it over.
     pub(crate) fn into_stream(self) -> Option<TcpStream> {
         Arc::into_inner(self.shared).map(|shared| shared.stream)
     }
 }
 
-impl Farewell {
-    /// Holds the socket over the end of its HTTP connection, for who takes it over.
-    pub(crate) fn hold(&self) -> Option<HttpSocket> {
+impl Farewell<HttpSocket> for SocketFarewell {
+    fn hold(&self) -> Option<HttpSocket> {
         Some(HttpSocket { shared: self.0.upgrade()?, stalled: None })
     }
 
-    /// Answers a request that began to come and did not end in time. Who sent nothing is told nothing: a
-    /// client might take it for the answer to what it asks next.
-    pub(crate) fn too_late(&self) {
+    /// Who sent nothing is told nothing: a client might take it for the answer to what it asks next.
+    fn too_late(&self) {
         let Some(shared) = self.0.upgrade() else { return };
         if !shared.asked.load(Ordering::Relaxed) {
             return;
@@ -69,6 +107,11 @@ impl Farewell {
         let answer = answer(ErrorCode::HandshakeTimeout, None);
         // A socket that takes no bytes now has waited long enough.
         let _ = shared.stream.try_write(answer.as_bytes());
+    }
+
+    async fn linger(&self) {
+        let Some(socket) = self.hold() else { return };
+        socket.linger().await;
     }
 }
 

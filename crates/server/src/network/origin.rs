@@ -125,6 +125,14 @@ pub(super) fn is_sent_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
     host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether a request was sent to this host by a name that only this host has, or by one of those that are given. A program
+/// that names no host, as HTTP/1.0 allows, is no browser.
+pub(crate) fn is_sent_to(headers: &HeaderMap, uri: &Uri, names: &[String]) -> bool {
+    let Some(host) = host_of(headers, uri) else { return !headers.contains_key(HOST) };
+    let named = |(host, _): (String, _)| names.iter().any(|name| name.eq_ignore_ascii_case(&host));
+    is_sent_to_loopback(headers, uri) || authority(host).is_some_and(named)
+}
+
 fn denied(text: impl Into<String>) -> Denied {
     Denied::new(ErrorCode::OriginNotAllowed, text)
 }

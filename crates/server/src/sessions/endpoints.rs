@@ -28,9 +28,9 @@ use crate::connection::{Arrival, Ask, Beginning, SessionRequest};
 use crate::dialects::Framing;
 use crate::handshake::{Admitted, Door, Named, Refusal, refused};
 use crate::listen::streams::Streams;
-use crate::network::Denied;
 use crate::network::cors::{self, Credentials};
 use crate::network::holdings::Held;
+use crate::network::{self, Denied};
 
 /// Some proxies and browsers show nothing of a response before this much of it has come.
 const PADDING_BYTES: usize = 2048;
@@ -222,7 +222,7 @@ async fn begin_stream(
     address: Option<IpAddr>,
     streaming: Streaming,
 ) -> Result<Response, Refusal> {
-    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let query = Query::parse(network::head::query(&head.uri)?);
     if let Some(resumption) = resumable(door, head, &query).await? {
         door.judge_page(head)?;
         let inboxes = door.inboxes.clone();
@@ -277,7 +277,7 @@ async fn resumable(door: &Door, head: &request::Parts, query: &Query) -> Result<
 /// The session that a request has to name.
 fn named(door: &Door, head: &request::Parts) -> Result<Resumption, Refusal> {
     door.judge_page(head)?;
-    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let query = Query::parse(network::head::query(&head.uri)?);
     let missing = || Refusal {
         code: ErrorCode::MissingField,
         text: "name the session: ?session=… or the header Fanfare-Session; POST /session begins one"
@@ -293,7 +293,7 @@ async fn poll(State(door): State<Door>, request: Request) -> Response {
     let (head, _) = request.into_parts();
     let answered = async {
         let Resumption { id, seen, .. } = named(&door, &head)?;
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let query = Query::parse(network::head::query(&head.uri)?);
         let counts = query.counts(&head.headers);
         let most = Duration::from_millis(u64::from(door.settings.deadlines.ping_interval_ms));
         let wait = query.wait(most)?.unwrap_or(if counts { most } else { Duration::ZERO });
@@ -346,7 +346,7 @@ async fn send(State(door): State<Door>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let sent = async {
         let Resumption { id, .. } = named(&door, &head)?;
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let query = Query::parse(network::head::query(&head.uri)?);
         let (batch, seen) = (query.batch()?, query.seen()?);
         let messages = messages(&door, &head, body).await?;
         let count = messages.count();
@@ -387,6 +387,7 @@ async fn gather(mut body: Body, bytes_max: usize, held: &mut Held) -> Result<Byt
 
 /// The messages in a body: one on each line, or one.
 async fn messages(door: &Door, head: &request::Parts, body: Body) -> Result<Posted, Refusal> {
+    network::head::judge_encoding(&head.headers)?;
     let bytes_max = door.settings.limits.message_bytes_max;
     let deadline = Duration::from_millis(u64::from(door.settings.deadlines.unfinished_message_ms));
     let connection = head.extensions.get::<Streams>().map(Streams::held);

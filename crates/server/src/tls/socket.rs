@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::HTTP2;
-use crate::listen::socket::{HttpSocket, answer};
+use crate::listen::socket::{Farewell, HttpSocket, answer};
 
 /// The first byte of every TLS connection: a record with a handshake message (RFC 8446, section 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
@@ -27,7 +27,7 @@ pub(crate) struct TlsSocket {
 }
 
 /// What is left of the connection for who serves it.
-pub(crate) struct Farewell(Weak<Shared>);
+pub(crate) struct TlsFarewell(Weak<Shared>);
 
 struct Shared {
     /// Held for one call at a time: hyper's, or the farewell's when hyper is done.
@@ -46,8 +46,8 @@ impl TlsSocket {
         self.shared.stream().get_ref().1.alpn_protocol() == Some(HTTP2)
     }
 
-    pub(crate) fn farewell(&self) -> Farewell {
-        Farewell(Arc::downgrade(&self.shared))
+    pub(crate) fn farewell(&self) -> TlsFarewell {
+        TlsFarewell(Arc::downgrade(&self.shared))
     }
 
     /// The stream and what rustls knows of it, for who takes them over.
@@ -58,14 +58,12 @@ impl TlsSocket {
     }
 }
 
-impl Farewell {
-    /// Holds the connection over the end of HTTP on it, for who takes it over.
-    pub(crate) fn hold(&self) -> Option<TlsSocket> {
+impl Farewell<TlsSocket> for TlsFarewell {
+    fn hold(&self) -> Option<TlsSocket> {
         Some(TlsSocket { shared: self.0.upgrade()? })
     }
 
-    /// As for connections without TLS: answers a request that began to come and did not end in time.
-    pub(crate) fn too_late(&self) {
+    fn too_late(&self) {
         let Some(shared) = self.0.upgrade() else { return };
         let mut stream = shared.stream();
         let (socket, tls) = stream.get_mut();
@@ -75,6 +73,14 @@ impl Farewell {
         tls.send_close_notify();
         // A socket that takes no bytes now has waited long enough.
         while tls.wants_write() && tls.write_tls(&mut Now(socket)).is_ok_and(|bytes| bytes > 0) {}
+    }
+
+    /// What still comes is not decrypted.
+    async fn linger(&self) {
+        let socket = self.0.upgrade().map(|shared| shared.stream().get_ref().0.another());
+        if let Some(socket) = socket {
+            socket.linger().await;
+        }
     }
 }
 

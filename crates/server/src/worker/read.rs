@@ -134,8 +134,7 @@ impl Worker {
                 Ok(next) => next,
                 Err(violation) => {
                     connection.broken = true;
-                    let code = CloseCode::from_number(violation.close_code());
-                    let code = code.unwrap_or(CloseCode::ProtocolError);
+                    let code = CloseCode::from_number(violation.close_code()).unwrap_or(CloseCode::ProtocolError);
                     self.shard.end(key, Ending::Violation(code));
                     break;
                 }

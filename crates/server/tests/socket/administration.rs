@@ -40,6 +40,30 @@ async fn metrics_are_not_where_clients_connect() {
     }
 }
 
+/// A page of the web that made a name of its own lead to this host could read the metrics.
+#[tokio::test]
+async fn on_a_loopback_address_only_names_of_this_host_are_answered() {
+    let settings = [("FANFARE_ADMIN_LISTEN", "127.0.0.1:0"), ("FANFARE_ADMIN_HOSTS", "metrics.internal")];
+    let mut server = Process::start(&settings, 1024).await;
+    let admin = admin_address(&mut server).await;
+    let asked = async |version: &str, host: &str| {
+        let mut raw = Raw::connect(admin).await.unwrap();
+        raw.send(format!("GET /metrics {version}\r\n{host}\r\n").as_bytes()).await.unwrap();
+        raw.answer().await.unwrap().status
+    };
+    for good in
+        ["localhost", "LOCALHOST:8001", "127.0.0.1:8001", "[::1]", "metrics.internal", "Metrics.Internal:80"]
+    {
+        assert_eq!(asked("HTTP/1.1", &format!("Host: {good}\r\n")).await, 200, "{good}");
+    }
+    for bad in ["rebound.example", "localhost.rebound.example", "192.0.2.1", "127.0.0.1.rebound.example", ""]
+    {
+        assert_eq!(asked("HTTP/1.1", &format!("Host: {bad}\r\n")).await, 403, "{bad}");
+    }
+    // A load balancer's check without a host.
+    assert_eq!(asked("HTTP/1.0", "").await, 200);
+}
+
 #[tokio::test]
 async fn metrics_can_be_where_clients_connect_and_then_need_no_listener() {
     let settings = [("FANFARE_ADMIN_ON_MAIN", "true")];

@@ -8,6 +8,7 @@
 //! - `conversation`, `recovery`: clients that talk, and clients that are cut
 //! - `compression`: what is agreed on, what goes compressed, and what comes
 //! - `one_room`: dialects whose connections are in one room each
+//! - `http_heads`, `http_waiting`: requests that are ambiguous, and connections that wait for the next one
 //! - `tls`, `tls_renewal`: the same over TLS, and certificates that are replaced
 //! - `http2`: WebSockets and requests as streams of one connection
 //! - `handlers`, `embedding`: in an application
@@ -27,6 +28,8 @@ mod dialects;
 mod embedding;
 mod handlers;
 mod http2;
+mod http_heads;
+mod http_waiting;
 mod limits;
 mod one_room;
 mod origins;

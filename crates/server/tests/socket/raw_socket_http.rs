@@ -59,8 +59,8 @@ fn refused() -> Vec<Case> {
         one("a body in chunks", and("Transfer-Encoding: chunked"), bad),
         one("a body both ways", and("Transfer-Encoding: chunked\r\nContent-Length: 3"), bad),
         one("a subprotocol that is no token", and("Sec-WebSocket-Protocol: a/b c"), bad),
-        one("no host", with("Host: localhost\r\n", ""), bad),
-        one("two hosts", and("Host: elsewhere"), bad),
+        one("no host", with("Host: localhost\r\n", ""), "HTTP 400 invalid_request"),
+        one("two hosts", and("Host: elsewhere"), "HTTP 400 invalid_request"),
     ]
 }
 

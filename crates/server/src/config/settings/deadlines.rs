@@ -11,6 +11,12 @@ pub(super) const TABLE: &[Setting] = &[
         "from accept to the end of the request's head"
     ),
     setting!(
+        "deadlines.keep_alive",
+        deadlines.keep_alive_ms,
+        Millis::<u32>::new(10, HOUR_MS),
+        "from an answer to the next request on the same connection of HTTP/1.1"
+    ),
+    setting!(
         "deadlines.write",
         deadlines.write_ms,
         Millis::<u32>::new(10, HOUR_MS),

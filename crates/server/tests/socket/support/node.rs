@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fanfare_core::limits::{Deadlines, RateLimits};
 use fanfare_protocol::{ChannelName, Payload};
 use fanfare_server::handle::Message;
+use fanfare_server::listen::HttpDeadlines;
 use fanfare_server::{Builder, Fanfare, Node, listen};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -39,12 +40,13 @@ impl TestNode {
         Self::start_with(builder, HANDSHAKE).await
     }
 
-    pub(crate) async fn start_with(builder: Builder, handshake: Duration) -> Self {
+    pub(crate) async fn start_with(builder: Builder, deadlines: impl Into<HttpDeadlines>) -> Self {
         alarm::arm();
         let node = builder.start().unwrap();
         let listener = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(listen::serve(listener, node.router(), handshake, Some(node.network())));
+        let deadlines = deadlines.into();
+        let serving = tokio::spawn(listen::serve(listener, node.router(), deadlines, Some(node.network())));
         Self { node, address, serving }
     }
 
