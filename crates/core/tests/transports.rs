@@ -72,6 +72,7 @@ impl Node {
             lane: Lane(0),
             identity: Identity::default(),
             must_authenticate: false,
+            by_token: false,
             special,
             address: None,
             opened_unix_ms: 0,

@@ -58,6 +58,9 @@ pub struct Rejection {
 pub struct Habits {
     /// A connection is told who it is as soon as that is settled, without asking: `Connected` without an id.
     pub greets: bool,
+    /// A connection whose token came with its request is told that it was accepted, before anything else:
+    /// `Authenticated` without an id.
+    pub confirms_tokens: bool,
     /// Members hear who comes and who goes, their own coming included, also where the namespace does not ask for it.
     pub hears_members: bool,
     /// Whenever somebody comes, members get the list of all: `Presence` without an id.

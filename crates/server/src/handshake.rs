@@ -131,9 +131,10 @@ impl Admitted {
     pub(crate) fn opening(self, lane: Lane, address: Option<IpAddr>, resumable: bool) -> (Opening, Seat) {
         let special = Special { room: self.room, resumable };
         let special = (special != Special::default()).then(|| Box::new(special));
-        let Identified { identity, must_authenticate } = self.identified;
+        let Identified { identity, must_authenticate, by_token } = self.identified;
+        let opened_unix_ms = unix_ms();
         let opening =
-            Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
+            Opening { lane, identity, must_authenticate, by_token, special, address, opened_unix_ms };
         (opening, self.seat)
     }
 }

@@ -32,8 +32,17 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 8] =
-    ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous", "resumable"];
+const FLAGS: [&str; 9] = [
+    "presence",
+    "echo",
+    "counts",
+    "reverse",
+    "silent",
+    "unauthenticated",
+    "by-token",
+    "anonymous",
+    "resumable",
+];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.

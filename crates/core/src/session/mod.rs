@@ -74,6 +74,8 @@ pub struct Opening {
     pub identity: Identity,
     /// Whether it has to authenticate before anything else, within the deadline.
     pub must_authenticate: bool,
+    /// Whether a token said so that came with the request.
+    pub by_token: bool,
     /// What most connections do not have.
     pub special: Option<Box<Special>>,
     /// Where it comes from, if anyone cares.

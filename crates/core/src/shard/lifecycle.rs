@@ -62,6 +62,7 @@ impl Shard {
             self.expel(key, ErrorCode::TokenRevoked);
         } else {
             self.begin_token(key);
+            self.confirm_token(key);
             self.welcome(key);
         }
     }
