@@ -69,6 +69,8 @@ pub struct Habits {
     pub repeats: bool,
     /// A connection is in the one room that it named when it opened, comes with it and goes with it.
     pub one_room: bool,
+    /// The room of a connection that named none; none where it has to name one.
+    pub common_room: Option<&'static str>,
     /// Its coming and going are entries of the room's history.
     pub posts_entries: bool,
     /// A text message may hold several messages of the dialect, with a newline between them. No message of it has a

@@ -334,10 +334,11 @@ impl Door {
     /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
     /// in their messages, whatever stands there.
     fn room(&self, spoken: Spoken, named: Option<&str>) -> Result<Option<ChannelName>, Refusal> {
-        if !self.dialects.habits(spoken).one_room {
+        let habits = self.dialects.habits(spoken);
+        if !habits.one_room {
             return Ok(None);
         }
-        let Some(name) = named else {
+        let Some(name) = named.or(habits.common_room) else {
             let dialect = self.dialects.name(spoken);
             let text = format!(
                 "a connection in the dialect \"{dialect}\" is in one room: name it with \"?room=ROOM\", or with \

@@ -14,7 +14,8 @@ impl Query {
         let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "user" => parsed.user = Some(value.into_owned()),
+                // Hand-written clients call it by either name.
+                "user" | "user_id" => parsed.user = Some(value.into_owned()),
                 "dialect" => parsed.dialect = Some(value.into_owned()),
                 "room" => parsed.room = Some(value.into_owned()),
                 "token" => parsed.tokens.push(value.into_owned()),

@@ -66,7 +66,10 @@ async fn only_open_believes_a_user_id_and_not_from_behind_a_proxy() {
         assert!(refusal.text.contains("auth.mode"), "{}", refusal.text);
     }
     let server = Server::start(AuthMode::Open).await;
-    assert_eq!(server.open(stated).await.ok().unwrap().user().await.as_deref(), Some("ann"));
+    for query in [stated.query, "user_id=ann"] {
+        let mut believed = server.open(Handshake { query, headers: stated.headers }).await.ok().unwrap();
+        assert_eq!(believed.user().await.as_deref(), Some("ann"), "{query}");
+    }
     for header in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1"), ("Via", "1.1 proxy")] {
         let refusal = server.open(Handshake { query: "user=ann", headers: &[header] }).await.err().unwrap();
         assert_eq!(number_and_code(&refusal), (403, "permission_denied"), "{header:?}");
