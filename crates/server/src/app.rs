@@ -90,6 +90,7 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .compression(config.compression.clone())
         .authentication(config.auth_mode(), verifier)
         .auth_cookie(&config.auth.cookie, csrf(setup))
+        .auth_errors(config.auth.errors)
         .revocations(RevocationSettings {
             file: Some(config.data_dir.join(REVOCATIONS)),
             lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),

@@ -147,6 +147,17 @@ pub fn payload(text: &str) -> Payload {
     Payload::Text(Bytes::copy_from_slice(text.as_bytes()))
 }
 
+/// An error's code by its name.
+///
+/// # Panics
+/// When there is none of this name.
+pub fn error_code(name: &str) -> ErrorCode {
+    match ErrorCode::ALL.iter().find(|code| code.as_str() == name) {
+        Some(code) => *code,
+        None => panic!("no such code: {name}"),
+    }
+}
+
 /// A filter as scripts write it: `tag:a|b,other:c`.
 pub fn filter(text: &str) -> Filter {
     let rows = text.split(',').filter_map(|row| row.split_once(':'));

@@ -121,7 +121,12 @@ impl Shard {
 
     /// Ends a session whose credential is no longer good, and says why.
     pub(crate) fn expel(&mut self, key: SessionKey, code: ErrorCode) {
-        self.fail(key, None, code);
+        self.turn_away(key, code, code.text());
+    }
+
+    /// Ends a session whose credential is not good, and says why, as after a first message with it.
+    pub(crate) fn turn_away(&mut self, key: SessionKey, code: ErrorCode, text: &str) {
+        self.fail_with(key, None, code, text);
         self.close(key, close_of(code), None);
     }
 }

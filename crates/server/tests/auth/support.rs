@@ -246,6 +246,23 @@ impl Client {
         connected["user_id"].as_str().map(str::to_owned)
     }
 
+    /// All that is said until the close frame, and its code.
+    pub(crate) async fn heard_out(&mut self) -> (Vec<Value>, u16) {
+        let mut heard = Vec::new();
+        loop {
+            match self.next().await {
+                Message::Text(text) => heard.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(Some(frame)) => return (heard, frame.code.into()),
+                other => panic!("no text and no close frame but {other:?}"),
+            }
+        }
+    }
+
+    /// The bare stream: nobody answers for the client from now on.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+
     /// The error and the close frame that follow next.
     pub(crate) async fn expelled(&mut self) -> Refusal {
         let error = self.hear().await;
