@@ -315,3 +315,22 @@ fn a_short_token_is_not_warned_of_as_soon_as_it_comes() {
          ann> GONE",
     );
 }
+
+/// Its handshake was accepted only so that its client hears why it is refused.
+#[test]
+fn who_is_let_in_to_be_refused_hears_why_and_is_nobody() {
+    check_with(
+        |setup| {
+            tokens(setup);
+            setup.habits[0].greets = true;
+        },
+        "open ann lane=d room=lobby refused=token_expired
+         ann> error token_expired
+         ann> disconnect 4001
+         ann> CLOSE 4001
+         ann> GONE
+         open eve
+         api direct everyone hello
+         eve> direct - hello",
+    );
+}

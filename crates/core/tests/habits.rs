@@ -301,3 +301,28 @@ fn where_repetition_is_no_error_joining_and_leaving_twice_is_answered_like_the_f
          ann> unsubscribed #6 room",
     );
 }
+
+/// A client was told that its token was good only where the token had come as a message.
+#[test]
+fn who_came_with_a_token_is_told_so_before_anything_else() {
+    check_with(
+        |setup| {
+            setup.tokens = true;
+            setup.habits[0] = Habits { confirms_tokens: true, greets: true, ..Habits::default() };
+            setup.habits[2] = Habits { confirms_tokens: true, ..Habits::default() };
+        },
+        "open ann lane=d by-token expires=100000
+         ann> authenticated ann expires=100000
+         ann> connected c0.1 ann
+         open bob lane=f by-token
+         bob> authenticated bob
+         open cid lane=f by-token anonymous
+         cid> authenticated -
+         open dan lane=f
+         open eve by-token
+         open fay lane=f unauthenticated
+         fay: auth #1 t
+         authority says fay
+         fay> authenticated #1 fay",
+    );
+}

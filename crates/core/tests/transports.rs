@@ -67,11 +67,12 @@ impl Node {
     }
 
     fn open(&mut self, resumable: bool) -> SessionKey {
-        let special = resumable.then(|| Box::new(Special { room: None, resumable }));
+        let special = resumable.then(|| Box::new(Special { resumable, ..Special::default() }));
         let key = self.shard.open(Opening {
             lane: Lane(0),
             identity: Identity::default(),
             must_authenticate: false,
+            by_token: false,
             special,
             address: None,
             opened_unix_ms: 0,

@@ -58,6 +58,9 @@ pub struct Rejection {
 pub struct Habits {
     /// A connection is told who it is as soon as that is settled, without asking: `Connected` without an id.
     pub greets: bool,
+    /// A connection whose token came with its request is told that it was accepted, before anything else:
+    /// `Authenticated` without an id.
+    pub confirms_tokens: bool,
     /// Members hear who comes and who goes, their own coming included, also where the namespace does not ask for it.
     pub hears_members: bool,
     /// Whenever somebody comes, members get the list of all: `Presence` without an id.
@@ -66,6 +69,8 @@ pub struct Habits {
     pub repeats: bool,
     /// A connection is in the one room that it named when it opened, comes with it and goes with it.
     pub one_room: bool,
+    /// The room of a connection that named none; none where it has to name one.
+    pub common_room: Option<&'static str>,
     /// Its coming and going are entries of the room's history.
     pub posts_entries: bool,
     /// A text message may hold several messages of the dialect, with a newline between them. No message of it has a

@@ -31,12 +31,19 @@ pub(crate) struct Admission {
 struct Counts {
     total: u32,
     by_ip: HashMap<AddressKey, u32>,
+    /// Those that are told why they are not let in.
+    farewells: u32,
 }
+
+/// The most connections at a time that are let in only to hear that they are not: each is gone as soon as its client has
+/// closed too, or within the close deadline. What comes beyond is refused with a status.
+const FAREWELLS_MAX: u32 = 1024;
 
 /// A connection's place in the counts, given back when it is dropped.
 pub(crate) struct Seat {
     admission: Arc<Admission>,
     ip: Option<AddressKey>,
+    is_farewell: bool,
 }
 
 impl Admission {
@@ -83,7 +90,18 @@ impl Admission {
             counts.by_ip.insert(ip, of_ip + 1);
         }
         drop(counts);
-        Ok(Seat { admission: self.clone(), ip })
+        Ok(Seat { admission: self.clone(), ip, is_farewell: false })
+    }
+
+    /// A place for a connection that is told why it is not let in. It counts for none of the bounds on connections.
+    pub(crate) fn farewell(self: &Arc<Self>) -> Option<Seat> {
+        let mut counts = self.counts();
+        if counts.farewells >= FAREWELLS_MAX {
+            return None;
+        }
+        counts.farewells += 1;
+        drop(counts);
+        Some(Seat { admission: self.clone(), ip: None, is_farewell: true })
     }
 
     /// Counts a handshake that was refused, for whatever reason.
@@ -121,6 +139,10 @@ impl Admission {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut counts = self.admission.counts();
+        if self.is_farewell {
+            counts.farewells -= 1;
+            return;
+        }
         counts.total -= 1;
         if counts.total == 0 {
             self.admission.emptied.notify_waiters();

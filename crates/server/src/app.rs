@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::any;
 use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::Memory;
@@ -89,6 +90,7 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .compression(config.compression.clone())
         .authentication(config.auth_mode(), verifier)
         .auth_cookie(&config.auth.cookie, csrf(setup))
+        .auth_errors(config.auth.errors)
         .revocations(RevocationSettings {
             file: Some(config.data_dir.join(REVOCATIONS)),
             lifetime_max: Duration::from_millis(config.auth.token_lifetime_max_ms),
@@ -251,5 +253,10 @@ fn api_state(setup: &Setup, node: &Node) -> ApiState {
 
 fn router(config: &Config, node: &Node, state: ApiState) -> Router {
     let router = node.router().merge(http_api::router(state));
-    if config.demo { router.merge(demo::router()) } else { router }
+    let (files, page) = match config.demo {
+        true => (demo::files(), demo::page()),
+        false => (Router::new(), any(http_api::nothing)),
+    };
+    // Clients that were given a host and no path connect there.
+    router.merge(files).route("/", node.websocket_or(page))
 }

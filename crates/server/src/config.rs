@@ -42,7 +42,7 @@ use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 
 pub use admin::AdminConfig;
-pub use auth::{AuthConfig, AuthMode, Csrf, IssuerConfig};
+pub use auth::{AuthConfig, AuthErrors, AuthMode, Csrf, IssuerConfig};
 pub use changes::Change;
 pub use compression::CompressionConfig;
 pub use dialects::DialectsConfig;

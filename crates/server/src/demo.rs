@@ -5,7 +5,7 @@
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 
 /// A file of the page.
 struct Asset {
@@ -17,8 +17,9 @@ struct Asset {
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 9] = [
-    Asset { path: "/", kind: HTML, text: include_str!("demo/index.html") },
+static PAGE: Asset = Asset { path: "/", kind: HTML, text: include_str!("demo/index.html") };
+
+static FILES: [Asset; 8] = [
     Asset { path: "/demo/demo.css", kind: "text/css; charset=utf-8", text: include_str!("demo/demo.css") },
     Asset { path: "/demo/theme.js", kind: SCRIPT, text: include_str!("demo/theme.js") },
     Asset { path: "/demo/channel.js", kind: SCRIPT, text: include_str!("demo/channel.js") },
@@ -34,13 +35,22 @@ const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; f
 
 /// Serves the page at `/` and its files below `/demo/`.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    ASSETS.iter().fold(Router::new(), |router, asset| {
-        let tag = entity_tag(asset.text);
-        router.route(
-            asset.path,
-            get(move |headers: HeaderMap| std::future::ready(answer(asset, &tag, &headers))),
-        )
-    })
+    files().route("/", page())
+}
+
+/// The page alone.
+pub(crate) fn page<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
+    file(&PAGE)
+}
+
+/// What the page loads.
+pub(crate) fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    FILES.iter().fold(Router::new(), |router, asset| router.route(asset.path, file(asset)))
+}
+
+fn file<S: Clone + Send + Sync + 'static>(asset: &'static Asset) -> MethodRouter<S> {
+    let tag = entity_tag(asset.text);
+    get(move |headers: HeaderMap| std::future::ready(answer(asset, &tag, &headers)))
 }
 
 /// The file, or only word that it has not changed.
@@ -75,6 +85,10 @@ mod tests {
     use axum::http::Request;
     use tower::ServiceExt as _;
 
+    fn assets() -> impl Iterator<Item = &'static Asset> {
+        FILES.iter().chain([&PAGE])
+    }
+
     async fn get(path: &str, tag: Option<&HeaderValue>) -> Response {
         let mut request = Request::get(path);
         if let Some(tag) = tag {
@@ -85,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_file_is_served_with_its_kind_and_the_policy() {
-        for asset in &ASSETS {
+        for asset in assets() {
             let response = get(asset.path, None).await;
             assert_eq!(response.status(), StatusCode::OK, "{}", asset.path);
             assert_eq!(response.headers()[header::CONTENT_TYPE], asset.kind);
@@ -104,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_page_names_only_files_that_are_served() {
-        for asset in &ASSETS {
+        for asset in assets() {
             for part in
                 asset.text.split('"').filter(|part| part.starts_with("demo/") || part.starts_with("./"))
             {
@@ -112,7 +126,7 @@ mod tests {
                 let served =
                     |asset: &Asset| asset.path == "/" && file.is_empty() || asset.path.ends_with(file);
                 let address = file.starts_with('?');
-                assert!(address || ASSETS.iter().any(served), "{} names {part}", asset.path);
+                assert!(address || assets().any(served), "{} names {part}", asset.path);
             }
             // Links may lead to the project; nothing else names another host.
             let own = asset.text.replace("<a href=\"https://github.com/fanfare-rs/fanfare", "");

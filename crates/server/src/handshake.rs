@@ -1,11 +1,15 @@
 //! From an HTTP request to a connection in a worker: the WebSocket handshake (RFC 6455, section 4), or an extended
 //! CONNECT in its place (RFC 8441).
 //!
+//! - [`answer`]: what a request is answered with
 //! - [`credentials`]: the token in a request
+//! - [`farewell`]: a refusal that a browser shows to its page
 //! - [`identity`]: who it comes from
 //! - [`query`]: what the address says
 
+mod answer;
 mod credentials;
+mod farewell;
 mod identity;
 mod query;
 
@@ -16,25 +20,20 @@ use std::time::Duration;
 use axum::body::Body;
 use fanfare_core::ports::authority::Authority as _;
 use fanfare_core::ports::lane::Lane;
-use fanfare_core::session::{Opening, Special};
+use fanfare_core::session::{Opening, Refused, Special};
 use fanfare_core::shard::Settings;
 use fanfare_protocol::dialect::excerpt;
 use fanfare_protocol::names::NameError;
 use fanfare_protocol::{ChannelName, ErrorCode};
-use fanfare_wire::handshake as wire;
 use fanfare_wire::handshake::DeflateAgreement;
-use http::header::{
-    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
-};
-use http::{HeaderValue, Request, Response, StatusCode, Version, request};
-use hyper::ext::Protocol;
+use http::header::{RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS};
+use http::{HeaderValue, Request, Response, Version, request};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Seat};
 use crate::authority::ServerAuthority;
-use crate::config::AuthMode;
+use crate::config::{AuthErrors, AuthMode};
 use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
 use crate::connection::{Arrival, Ask, SessionRequest};
@@ -49,6 +48,8 @@ use crate::network::{self, Denied, Network};
 use crate::node::unix_ms;
 use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
+pub(crate) use answer::refused;
+use answer::{agreed_on, check, refusal_of};
 use credentials::{Credential, Roads};
 use identity::{Claimed, Identified};
 use query::Query;
@@ -78,6 +79,8 @@ pub(crate) struct AuthRules {
     pub(crate) cookie: Option<Arc<str>>,
     /// What has to come along with it.
     pub(crate) csrf: CsrfRule,
+    /// How a WebSocket whose token is not good hears of it, unless its client says otherwise.
+    pub(crate) errors: AuthErrors,
     /// The largest token that the verifier takes.
     pub(crate) token_bytes_max: usize,
 }
@@ -116,24 +119,34 @@ pub(crate) struct Named<'a> {
     pub(crate) room: Option<&'a str>,
 }
 
+/// What a request asks for.
+struct Asked {
+    spoken: Spoken,
+    /// The one room that it named, where its dialect knows but one.
+    room: Option<ChannelName>,
+    subprotocol: Option<String>,
+}
+
 /// Who may connect, and how they speak.
 pub(crate) struct Admitted {
     pub(crate) spoken: Spoken,
-    /// The one room that it named, where its dialect knows but one.
     room: Option<ChannelName>,
     subprotocol: Option<String>,
     pub(crate) identified: Identified,
     pub(crate) seat: Seat,
+    /// Why it is let in only to hear that it is not.
+    refused: Option<Refused>,
 }
 
 impl Admitted {
     /// What the engine is told of the connection.
     pub(crate) fn opening(self, lane: Lane, address: Option<IpAddr>, resumable: bool) -> (Opening, Seat) {
-        let special = Special { room: self.room, resumable };
+        let special = Special { room: self.room, resumable, refused: self.refused };
         let special = (special != Special::default()).then(|| Box::new(special));
-        let Identified { identity, must_authenticate } = self.identified;
+        let Identified { identity, must_authenticate, by_token } = self.identified;
+        let opened_unix_ms = unix_ms();
         let opening =
-            Opening { lane, identity, must_authenticate, special, address, opened_unix_ms: unix_ms() };
+            Opening { lane, identity, must_authenticate, by_token, special, address, opened_unix_ms };
         (opening, self.seat)
     }
 }
@@ -210,7 +223,8 @@ impl Door {
             return Ok(Taker { subprotocol, deflate: None, take: Box::new(take) });
         }
         let deflate = self.deflate(head)?;
-        let admitted = self.admit(head, offered, named, address).await?;
+        let (asked, query) = self.asked(head, offered, named)?;
+        let admitted = self.admit_or_tell(head, offered, asked, query, address).await?;
         let subprotocol = admitted.subprotocol.clone();
         let framing = deflate.map_or(Framing::Frames, |deflate| Framing::Deflated(deflate.window_bits()));
         let lane = self.dialects.lane(admitted.spoken, framing);
@@ -310,6 +324,17 @@ impl Door {
         named: Named<'_>,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Refusal> {
+        let (asked, query) = self.asked(head, offered, named)?;
+        self.admit_asked(head, offered, &asked, query, address).await
+    }
+
+    /// What a page that may connect asks for.
+    fn asked(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        named: Named<'_>,
+    ) -> Result<(Asked, Query), Refusal> {
         if self.network.drain.has_begun() {
             return Err(ErrorCode::Draining.into());
         }
@@ -318,25 +343,39 @@ impl Door {
         let dialect = named.dialect.or(query.dialect.as_deref());
         let (spoken, subprotocol) = self.dialect(offered, dialect)?;
         let room = self.room(spoken, named.room.or(query.room.as_deref()))?;
+        Ok((Asked { spoken, room, subprotocol }, query))
+    }
+
+    async fn admit_asked(
+        &self,
+        head: &request::Parts,
+        offered: &[String],
+        asked: &Asked,
+        query: Query,
+        address: Option<IpAddr>,
+    ) -> Result<Admitted, Refusal> {
         // Before anything is verified: a full node has no work with those for whom there is no seat.
         let seat = self.admission.seat(address)?;
         let claimed = Claimed {
             token: self.credential(head, &query.tokens, offered)?.map(|found| found.token),
             user: query.user,
-            room: room.clone(),
+            room: asked.room.clone(),
             from_elsewhere: self.network.may_come_from_elsewhere(head),
         };
         let identified = self.identify(head, claimed, address).await?;
-        Ok(Admitted { spoken, room, subprotocol, identified, seat })
+        let Asked { spoken, room, subprotocol } = asked;
+        let (room, subprotocol) = (room.clone(), subprotocol.clone());
+        Ok(Admitted { spoken: *spoken, room, subprotocol, identified, seat, refused: None })
     }
 
     /// The room of a connection whose dialect knows but one; the path decides, then the query. Others name their rooms
     /// in their messages, whatever stands there.
     fn room(&self, spoken: Spoken, named: Option<&str>) -> Result<Option<ChannelName>, Refusal> {
-        if !self.dialects.habits(spoken).one_room {
+        let habits = self.dialects.habits(spoken);
+        if !habits.one_room {
             return Ok(None);
         }
-        let Some(name) = named else {
+        let Some(name) = named.or(habits.common_room) else {
             let dialect = self.dialects.name(spoken);
             let text = format!(
                 "a connection in the dialect \"{dialect}\" is in one room: name it with \"?room=ROOM\", or with \
@@ -414,89 +453,4 @@ impl Door {
 fn is_from_another_site(head: &request::Parts) -> bool {
     let site = head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
-}
-
-fn check(head: &request::Parts) -> Result<wire::Accepted, wire::Refusal> {
-    let method = head.method.as_str();
-    let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    if head.version < Version::HTTP_2 {
-        let http11_or_newer = head.version >= Version::HTTP_11;
-        return wire::check(wire::Request { method, http11_or_newer, headers });
-    }
-    wire::check_connect(wire::ExtendedConnect {
-        method,
-        protocol: head.extensions.get::<Protocol>().map(Protocol::as_str),
-        authority: head.uri.authority().map(http::uri::Authority::as_str),
-        headers,
-    })
-}
-
-fn refusal_of(refusal: wire::Refusal) -> Refusal {
-    let code = match refusal.status() {
-        405 => ErrorCode::MethodNotAllowed,
-        426 if refusal.code() == "unsupported_version" => ErrorCode::UnsupportedVersion,
-        426 => ErrorCode::UpgradeRequired,
-        501 => ErrorCode::UnsupportedProtocol,
-        _ => ErrorCode::BadHandshake,
-    };
-    Refusal { code, text: refusal.text().to_owned() }
-}
-
-/// With a key, the connection becomes a WebSocket; without one, the stream that the CONNECT came by.
-fn agreed_on(accept_key: Option<&str>, subprotocol: Option<&str>) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    if let Some(Ok(key)) = accept_key.map(HeaderValue::from_str) {
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
-    }
-    if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
-    }
-    response
-}
-
-/// A refusal says why, and ends the connection: frames sent in the belief that it succeeded must not be read
-/// as another request. In HTTP/2, where they would come by a stream of their own, the listener takes `Connection` off.
-pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
-    let body = serde_json::json!({
-        "error": { "code": refusal.code.as_str(), "message": refusal.text },
-    });
-    let mut response = Response::new(Body::from(body.to_string()));
-    let status = StatusCode::from_u16(refusal.code.http_status());
-    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    match refusal.code {
-        ErrorCode::UnsupportedVersion => {
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        }
-        ErrorCode::UpgradeRequired => {
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade, close"));
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        }
-        ErrorCode::MethodNotAllowed => {
-            headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-        }
-        // RFC 9110, section 15.5.16.
-        ErrorCode::UnsupportedMediaType => {
-            headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(network::head::ENCODINGS));
-        }
-        // RFC 6750, section 3.
-        ErrorCode::AuthenticationRequired => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        _ if refusal.code.http_status() == 401 => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-        }
-        _ if refusal.code.retry() => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        _ => {}
-    }
-    response
 }

@@ -119,14 +119,17 @@ fn with_answers(router: Router<Arc<ApiState>>, state: ApiState) -> Router {
     let network = state.network.clone();
     let router = router
         .method_not_allowed_fallback(async || ApiError::method_not_allowed().respond())
-        .fallback(async |request: Request| {
-            let path = excerpt(request.uri().path());
-            ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
-        })
+        .fallback(nothing)
         .with_state(Arc::new(state));
     cors::layer(router, network, Credentials::Withheld, |denied| {
         ApiError::new(denied.code(), denied.text().to_owned()).respond()
     })
+}
+
+/// What is answered where nothing is.
+pub(crate) async fn nothing(request: Request) -> Response {
+    let path = excerpt(request.uri().path());
+    ApiError::not_found(format!("nothing is at \"{path}\"")).respond()
 }
 
 fn methods(route: &'static Route) -> MethodRouter<Arc<ApiState>> {

@@ -3,10 +3,12 @@
 //! - [`authentication`]: the part of the settings that says who may
 //! - [`ending`]: how a node sends its clients away
 //! - [`reloading`]: settings that change while it runs
+//! - [`root`]: WebSockets at the address without a path
 
 mod authentication;
 mod ending;
 mod reloading;
+mod root;
 mod surroundings;
 
 use std::future::Future;

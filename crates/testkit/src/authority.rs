@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use fanfare_core::auth::{Grant, Identity, Operation, Operations, Scope, Standing};
 use fanfare_core::ports::authority::{Asked, Authority, Finding, Matter, Verdict};
+use fanfare_protocol::UserId;
 use fanfare_protocol::command::Topic;
-use fanfare_protocol::{ErrorCode, UserId};
 
 use crate::application::lock;
 use crate::script::{self, Words};
@@ -93,11 +93,8 @@ pub(crate) fn verdict(words: &Words<'_>, matter: &Matter, unix_ms: u64) -> Verdi
             Ok(Finding::Grant(grant))
         }
         "refuses" => {
-            let code = ErrorCode::ALL.iter().find(|code| code.as_str() == words.word(2));
-            match code {
-                Some(code) => Err((*code, code.text().to_owned())),
-                None => panic!("no such code: {}", words.word(2)),
-            }
+            let code = script::error_code(words.word(2));
+            Err((code, code.text().to_owned()))
         }
         other => panic!("an authority cannot do this: {other}"),
     }

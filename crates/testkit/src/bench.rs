@@ -460,6 +460,7 @@ pub fn opening(lane: u8, user: Option<UserId>) -> Opening {
         lane: Lane(lane),
         identity,
         must_authenticate: false,
+        by_token: false,
         special: None,
         address: None,
         opened_unix_ms: UNIX_BEGIN_MS,

@@ -10,7 +10,7 @@
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
-//! - `open … [unauthenticated] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA] [name=N]`
+//! - `open … [unauthenticated|by-token|refused=CODE] [grants=NAME/subscribe+publish,…] [expires=MS] [issued=MS] [token=ID] [info=DATA] [name=N]`
 //! - `authority says USER` with what a credential may say, `authority grants [for=PATTERN] [allow=subscribe+publish] [expires=MS]
 //!   [issued=MS] [token=ID]`, `authority refuses CODE`, `revoke token=ID`, `revoke user=U [before=MS]`
 //! - `app answers DATA`, `app returns` (nothing), `app fails CODE`
@@ -154,6 +154,10 @@ impl Bench {
         let special = Special {
             room: words.option("room").map(script::channel),
             resumable: words.option("resumable").is_some(),
+            refused: words.option("refused").map(|code| {
+                let code = script::error_code(code);
+                (code, code.text().into())
+            }),
         };
         opening.special = (special != Special::default()).then(|| Box::new(special));
         opening.opened_unix_ms = UNIX_BEGIN_MS + self.now_ms();
@@ -161,6 +165,7 @@ impl Bench {
             opening.must_authenticate = true;
             opening.identity.user = None;
         }
+        opening.by_token = words.option("by-token").is_some();
         self.open(name, words.number("shard"), opening, words.option("silent").is_some());
     }
 

@@ -32,8 +32,17 @@ pub struct Words<'a> {
 }
 
 /// Plain words that are options without a value.
-const FLAGS: [&str; 8] =
-    ["presence", "echo", "counts", "reverse", "silent", "unauthenticated", "anonymous", "resumable"];
+const FLAGS: [&str; 9] = [
+    "presence",
+    "echo",
+    "counts",
+    "reverse",
+    "silent",
+    "unauthenticated",
+    "by-token",
+    "anonymous",
+    "resumable",
+];
 
 impl<'a> Words<'a> {
     /// Takes a line apart.
@@ -136,6 +145,17 @@ pub fn topic(name: &str) -> Topic {
 /// Application data of these characters.
 pub fn payload(text: &str) -> Payload {
     Payload::Text(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+/// An error's code by its name.
+///
+/// # Panics
+/// When there is none of this name.
+pub fn error_code(name: &str) -> ErrorCode {
+    match ErrorCode::ALL.iter().find(|code| code.as_str() == name) {
+        Some(code) => *code,
+        None => panic!("no such code: {name}"),
+    }
 }
 
 /// A filter as scripts write it: `tag:a|b,other:c`.

@@ -144,6 +144,8 @@ pub(crate) fn understand(text: &str) -> Option<Said> {
         })),
         "unsubscribed" if answered.is_some() => answer(Answer::Unsubscribed),
         "unsubscribed" => Some(Said::Ended(raw.topic()?, raw.ended_for())),
+        // The token that came with the handshake was accepted, as the handshake has said already.
+        "authenticated" if answered.is_none() => Some(Said::Other),
         "authenticated" => {
             let expires_in_ms = raw.expires_in.map(|seconds| time(Some(seconds)));
             answer(Answer::Authenticated { user: raw.user_id, expires_in_ms })
@@ -324,6 +326,9 @@ mod tests {
             panic!("no answer")
         };
         assert_eq!((user.as_deref(), expires_in_ms), (Some("ann"), Some(59_250)));
+        // Nobody asked: the token came with the handshake.
+        let unasked = understand(r#"{"type":"authenticated","user_id":"ann","expires_in":59.25}"#);
+        assert!(matches!(unasked, Some(Said::Other)));
         let expiring = understand(r#"{"type":"expiring","expires_in":60}"#);
         assert!(matches!(expiring, Some(Said::Expiring { in_ms: 60_000 })));
         let text = r#"{"type":"unsubscribed","channel":"a","code":"token_expired"}"#;

@@ -69,6 +69,18 @@ impl Shard {
         }
     }
 
+    /// Tells a session that the token which came with its request was accepted, where its dialect has a form for it. A
+    /// client need not know by which road its token went: it waits for the same event.
+    pub(crate) fn confirm_token(&mut self, key: SessionKey) {
+        let Some(session) = self.session(key) else { return };
+        if !session.opening.by_token || !self.lanes.habits(session.opening.lane).confirms_tokens {
+            return;
+        }
+        let user = session.opening.identity.user.clone();
+        let expires_in_ms = self.expires_in_ms(key);
+        self.send(key, &Event::Authenticated { id: None, user: user.as_ref(), expires_in_ms });
+    }
+
     fn take_identity(&mut self, key: SessionKey, identity: Identity) -> Result<(), (ErrorCode, String)> {
         let refuse = |text: &str| Err((ErrorCode::AuthenticationFailed, text.to_owned()));
         if identity
@@ -109,7 +121,12 @@ impl Shard {
 
     /// Ends a session whose credential is no longer good, and says why.
     pub(crate) fn expel(&mut self, key: SessionKey, code: ErrorCode) {
-        self.fail(key, None, code);
+        self.turn_away(key, code, code.text());
+    }
+
+    /// Ends a session whose credential is not good, and says why, as after a first message with it.
+    pub(crate) fn turn_away(&mut self, key: SessionKey, code: ErrorCode, text: &str) {
+        self.fail_with(key, None, code, text);
         self.close(key, close_of(code), None);
     }
 }

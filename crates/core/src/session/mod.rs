@@ -23,7 +23,7 @@ pub(crate) use subscribe::Joining;
 
 use std::net::IpAddr;
 
-use fanfare_protocol::{ChannelName, CloseCode, ConnectionId, UserId};
+use fanfare_protocol::{ChannelName, CloseCode, ConnectionId, ErrorCode, UserId};
 use smallvec::SmallVec;
 
 use crate::auth::{Grant, Identity};
@@ -74,6 +74,8 @@ pub struct Opening {
     pub identity: Identity,
     /// Whether it has to authenticate before anything else, within the deadline.
     pub must_authenticate: bool,
+    /// Whether a token said so that came with the request.
+    pub by_token: bool,
     /// What most connections do not have.
     pub special: Option<Box<Special>>,
     /// Where it comes from, if anyone cares.
@@ -89,7 +91,12 @@ pub struct Special {
     pub room: Option<ChannelName>,
     /// Whether the session outlives its connection, for a while: it may come back over any transport.
     pub resumable: bool,
+    /// Why it is let in only to be told that it is not.
+    pub refused: Option<Refused>,
 }
+
+/// Why a connection is not let in: the code and the text for the client.
+pub type Refused = (ErrorCode, Box<str>);
 
 /// Messages given up since the client was last told, per channel; boxed because hardly any session has it.
 pub(crate) type Lagged = SmallVec<[(ChannelName, u64); 2]>;
@@ -269,6 +276,11 @@ impl Session {
     /// The one room it is in, where its dialect knows but one.
     pub fn room(&self) -> Option<&ChannelName> {
         self.opening.special.as_deref()?.room.as_ref()
+    }
+
+    /// Why it was not let in, if it is there only to hear of it.
+    pub(crate) fn refused(&self) -> Option<&Refused> {
+        self.opening.special.as_deref()?.refused.as_ref()
     }
 
     /// Whether it outlives its connection.

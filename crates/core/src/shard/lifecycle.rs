@@ -53,6 +53,9 @@ impl Shard {
     /// What was verified before the handshake may have been revoked since; what was not has a deadline.
     fn begin_authentication(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        if let Some((code, text)) = session.refused().cloned() {
+            return self.turn_away(key, code, &text);
+        }
         let Identity { user, standing, .. } = &session.opening.identity;
         let revoked = |standing| self.authority.is_revoked(user.as_ref(), standing);
         if session.opening.must_authenticate {
@@ -62,6 +65,7 @@ impl Shard {
             self.expel(key, ErrorCode::TokenRevoked);
         } else {
             self.begin_token(key);
+            self.confirm_token(key);
             self.welcome(key);
         }
     }
@@ -285,7 +289,10 @@ impl Shard {
             }
             self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
         }
-        self.application.disconnected(session.peer());
+        // Of who was not let in the application has not heard.
+        if session.refused().is_none() {
+            self.application.disconnected(session.peer());
+        }
     }
 
     pub(super) fn leave_all(&mut self, key: SessionKey, deliberate: bool) {

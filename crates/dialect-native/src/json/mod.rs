@@ -10,7 +10,7 @@ mod encode;
 mod fields;
 mod lines;
 
-use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::dialect::{DecodeLimits, Habits};
 use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Rejection};
 
 pub use lines::NativeLines;
@@ -27,6 +27,10 @@ impl NativeJson {
 impl Dialect for NativeJson {
     fn decode(&self, message: Incoming<'_>, limits: &DecodeLimits) -> Result<Command, Rejection> {
         decode::decode(message, limits)
+    }
+
+    fn habits(&self) -> Habits {
+        Habits { confirms_tokens: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

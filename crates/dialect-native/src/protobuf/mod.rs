@@ -13,7 +13,7 @@ mod messages;
 use std::fmt;
 
 use fanfare_json::Failure;
-use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::dialect::{DecodeLimits, Habits};
 use fanfare_protocol::{Command, Dialect, ErrorCode, Event, FrameKind, Incoming, Rejection};
 
 /// The native protocol as Protocol Buffers, WebSocket subprotocol [`NativeProtobuf::SUBPROTOCOL`].
@@ -34,6 +34,10 @@ impl Dialect for NativeProtobuf {
                 Err(Failure::new(ErrorCode::WrongFrameKind, text).reject(None))
             }
         }
+    }
+
+    fn habits(&self) -> Habits {
+        Habits { confirms_tokens: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

@@ -20,6 +20,10 @@ pub struct Raw;
 impl Raw {
     /// What the client asks for in `Sec-WebSocket-Protocol`.
     pub const SUBPROTOCOL: &'static str = "fanfare.raw";
+
+    /// The room of connections that name none. Clients of relays that know no rooms have no name to give, and expect to
+    /// reach each other. It is called after the dialect, so that it is no room that an application has for other clients.
+    pub const COMMON_ROOM: &'static str = "raw";
 }
 
 members! {
@@ -61,7 +65,7 @@ impl Dialect for Raw {
     }
 
     fn habits(&self) -> Habits {
-        Habits { one_room: true, opaque: true, ..Habits::default() }
+        Habits { one_room: true, common_room: Some(Self::COMMON_ROOM), opaque: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

@@ -24,7 +24,7 @@ impl Dialect for Rooms {
     }
 
     fn habits(&self) -> Habits {
-        Habits { hears_members: true, repeats: true, ..Habits::default() }
+        Habits { confirms_tokens: true, hears_members: true, repeats: true, ..Habits::default() }
     }
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {

@@ -11,6 +11,8 @@ use crate::secrets::Secret;
 pub struct AuthConfig {
     /// Whether connections have to authenticate.
     pub mode: AuthMode,
+    /// How a WebSocket hears that its token is not good.
+    pub errors: AuthErrors,
     /// Where the generated signing secret is kept; in the data directory if no file is named.
     pub secret_file: Option<PathBuf>,
     /// The issuers whose tokens are taken, beside those signed with the generated secret.
@@ -42,6 +44,16 @@ pub enum AuthMode {
     Optional,
     /// A connection may simply say which user it is (`?user=`): for development.
     Open,
+}
+
+/// How a WebSocket hears that its token is not good, unless its client asks for one of them with `?errors=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthErrors {
+    /// By the status 401. Browsers show it to no page.
+    #[default]
+    Status,
+    /// By an error on the connection, which is then closed with 4001: as after a first message with such a token.
+    Close,
 }
 
 /// What a browser has to send along with a cookie that authenticates.
@@ -83,6 +95,7 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             mode: AuthMode::Auto,
+            errors: AuthErrors::Status,
             secret_file: None,
             issuers: BTreeMap::new(),
             cookie: String::new(),

@@ -120,6 +120,8 @@ export class Channel extends EventTarget {
     if (message.channel !== undefined && message.channel !== this.#name) return;
     switch (message.type) {
       case "authenticated":
+        // Where a cookie brought a token too, the server says so by itself, and we have subscribed already.
+        if (message.id !== "auth") return;
         this.#tell("known", { user: message.user_id });
         return this.#subscribe();
       case "subscribed":

@@ -33,6 +33,8 @@ pub(crate) struct Identified {
     pub(crate) identity: Identity,
     /// Whether it still has to show who it is, with its first message.
     pub(crate) must_authenticate: bool,
+    /// Whether a token said who it comes from.
+    pub(crate) by_token: bool,
 }
 
 impl From<Refused> for Refusal {
@@ -49,7 +51,7 @@ impl Door {
         claimed: Claimed,
         address: Option<IpAddr>,
     ) -> Result<Identified, Refusal> {
-        let (mut identity, mut authenticated) = match &claimed.token {
+        let (mut identity, by_token) = match &claimed.token {
             Some(token) if self.authority.takes_tokens() => (self.bearer(token).await?, true),
             // Without a verifier, what looks like a token may be the connect handler's affair.
             Some(_) if !self.application.decides_connections() => {
@@ -57,6 +59,7 @@ impl Door {
             }
             _ => (self.stated(&claimed)?, false),
         };
+        let mut authenticated = by_token;
         let request = ConnectRequest::new(head, address, claimed.room.clone(), identity.clone());
         if let Some(decision) = self.application.connect(request).await {
             identity = decision.map_err(|HandlerError { code, text }| Refusal { code, text })?;
@@ -76,7 +79,7 @@ impl Door {
             Some(user) => Some(self.authority.place(user, Arriving::Anew)?),
             None => None,
         };
-        Ok(Identified { identity, must_authenticate })
+        Ok(Identified { identity, must_authenticate, by_token })
     }
 
     async fn bearer(&self, token: &Secret) -> Result<Identity, Refusal> {

@@ -272,7 +272,10 @@ impl<S> Paced<S> {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             // The end of what is read: the connection is closed without a word, as its client would close it.
-            _ => Poll::Ready(Ok(self.activity.end())),
+            _ => {
+                self.activity.end();
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use super::{Builder, unix_ms};
 use crate::admission::users::Users;
 use crate::authority::{Outcomes, Parts, ServerAuthority};
-use crate::config::AuthMode;
+use crate::config::{AuthErrors, AuthMode};
 use crate::handlers::{Refused, Running};
 use crate::handshake::AuthRules;
 use crate::network::csrf::CsrfRule;
@@ -35,6 +35,7 @@ pub(super) struct Authentication {
     verifier: Option<Verifier>,
     cookie: Option<Arc<str>>,
     csrf: CsrfRule,
+    errors: AuthErrors,
     revocations: RevocationSettings,
 }
 
@@ -90,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// Sets how a WebSocket hears that its token is not good, where its client does not say it with `?errors=`.
+    #[must_use]
+    pub fn auth_errors(mut self, errors: AuthErrors) -> Self {
+        self.authentication.errors = errors;
+        self
+    }
+
     /// Sets how revocations are remembered. Without a file they are forgotten when the node ends.
     #[must_use]
     pub fn revocations(mut self, settings: RevocationSettings) -> Self {
@@ -137,7 +145,8 @@ impl Authentication {
         });
         let verifier = self.verifier.as_ref();
         let token_bytes_max = verifier.map_or(TOKEN_BYTES_MAX, |verifier| verifier.rules().bytes_max);
-        let rules = AuthRules { mode: self.mode, cookie: self.cookie, csrf: self.csrf, token_bytes_max };
+        let Self { mode, cookie, csrf, errors, .. } = self;
+        let rules = AuthRules { mode, cookie, csrf, errors, token_bytes_max };
         Ok(Started { authority, rules, revocations, outcomes, users, verifier: shared })
     }
 }

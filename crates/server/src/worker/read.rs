@@ -134,7 +134,8 @@ impl Worker {
                 Ok(next) => next,
                 Err(violation) => {
                     connection.broken = true;
-                    let code = CloseCode::from_number(violation.close_code()).unwrap_or(CloseCode::ProtocolError);
+                    let code =
+                        CloseCode::from_number(violation.close_code()).unwrap_or(CloseCode::ProtocolError);
                     self.shard.end(key, Ending::Violation(code));
                     break;
                 }
@@ -158,8 +159,7 @@ impl Worker {
                 Some(Message::Close(frame)) => {
                     connection.broken = true;
                     let code = frame.map(|frame| frame.code);
-                    self.shard.end(key, Ending::Closed(code));
-                    self.answer_close(key, code);
+                    self.closed(key, code);
                     None
                 }
                 Some(Message::Pong(_)) => {
@@ -190,8 +190,10 @@ impl Worker {
         }
     }
 
-    /// Answers the close frame of a connection whose session goes on without it, where the engine does not.
-    fn answer_close(&mut self, key: SessionKey, code: Option<u16>) {
+    /// Ends a connection whose peer has closed it. Where its session goes on without it, the engine does not answer the
+    /// close frame.
+    fn closed(&mut self, key: SessionKey, code: Option<u16>) {
+        self.shard.end(key, Ending::Closed(code));
         let Some(Some(connection)) = self.connections.get_mut(key.0 as usize) else { return };
         if connection.framed.is_some() && !self.shard.is_attached(key) {
             let mut frame = Vec::new();

@@ -24,5 +24,6 @@ mod roads;
 mod rust_client;
 mod subscriptions;
 mod support;
+mod told;
 
 use support::{PATIENCE, within};

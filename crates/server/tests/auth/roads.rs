@@ -60,7 +60,8 @@ async fn the_same_token_by_several_roads_is_one_and_others_are_refused() {
     let headers = [("Authorization", bearer.as_str()), ("Cookie", cookie.as_str())];
     let query = format!("token={first}");
     let same = server.open(Handshake { query: &query, headers: &headers }).await;
-    assert_eq!(same.unwrap_or_else(|refusal| panic!("{refusal:?}")).user().await.as_deref(), Some("ann"));
+    let accepted = same.unwrap_or_else(|refusal| panic!("{refusal:?}")).accepted().await.unwrap();
+    assert_eq!(accepted["user_id"], "ann", "{accepted}");
     let query = format!("token={second}");
     for header in &headers {
         let two = server.open(Handshake { query: &query, headers: std::slice::from_ref(header) }).await;
@@ -77,7 +78,36 @@ async fn a_token_that_is_the_only_subprotocol_is_answered_with_none() {
     let handshake = Handshake { query: "", headers: &[("Sec-WebSocket-Protocol", &protocol)] };
     let mut client = server.open(handshake).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
     assert!(!client.head.to_lowercase().contains("sec-websocket-protocol"), "{}", client.head);
+    assert_eq!(client.accepted().await.unwrap()["user_id"], "ann");
     assert_eq!(client.user().await.as_deref(), Some("ann"));
+}
+
+/// A page had to know by which road its token went to know what to wait for.
+#[tokio::test]
+async fn a_client_hears_that_its_token_was_accepted_whatever_road_it_took() {
+    let server = Server::start(AuthMode::Optional).await;
+    let token = token(json!({"sub": "ann"}));
+    for road in Road::ALL {
+        assert!(server.attempt(road, &token).await.is_ok(), "{road:?}");
+    }
+    for (dialect, first) in [
+        ("native", json!({"type": "authenticated", "user_id": "ann"})),
+        ("rooms", json!({"type": "authenticated", "user_id": "ann"})),
+        // Theirs is the greeting, which names the user too.
+        ("envelope", json!({"type": "connected"})),
+        ("topics", json!({"type": "welcome", "userId": "ann"})),
+        ("chat", json!({"type": "join", "user_id": "ann"})),
+    ] {
+        let query = format!("dialect={dialect}&room=den&token={token}");
+        let client = server.open(Handshake { query: &query, headers: &[] }).await;
+        let heard = client.unwrap_or_else(|refusal| panic!("{refusal:?}")).hear().await;
+        for (name, value) in first.as_object().unwrap() {
+            assert_eq!(heard[name], *value, "{dialect}: {heard}");
+        }
+    }
+    let mut anonymous =
+        server.open(Handshake::default()).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    assert_eq!(anonymous.user().await, None);
 }
 
 #[tokio::test]

@@ -155,19 +155,21 @@ pub(crate) async fn attempt(address: SocketAddr, road: Road, token: &str) -> Res
     let cookie = format!("{COOKIE}={token}; {CSRF_COOKIE}={CSRF}");
     let (origin, protocols) = (format!("http://{address}"), format!("fanfare.native, auth.{token}"));
     let header = |header| Handshake { query: "", headers: header };
-    match road {
-        Road::Query => open(address, Handshake { query: &query, headers: &[] }).await,
-        Road::Header => open(address, header(&[("Authorization", &bearer)])).await,
+    let mut client = match road {
+        Road::Query => open(address, Handshake { query: &query, headers: &[] }).await?,
+        Road::Header => open(address, header(&[("Authorization", &bearer)])).await?,
         Road::Cookie => {
-            open(address, header(&[("Cookie", &cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)])).await
+            open(address, header(&[("Cookie", &cookie), ("Origin", &origin), ("X-CSRF-Token", CSRF)])).await?
         }
-        Road::Subprotocol => open(address, header(&[("Sec-WebSocket-Protocol", &protocols)])).await,
+        Road::Subprotocol => open(address, header(&[("Sec-WebSocket-Protocol", &protocols)])).await?,
         Road::FirstMessage => {
             let mut client = open(address, Handshake::default()).await?;
-            client.authenticate(token).await?;
-            Ok(client)
+            client.say(json!({"type": "auth", "token": token})).await;
+            client
         }
-    }
+    };
+    client.accepted().await?;
+    Ok(client)
 }
 
 /// Shakes hands byte by byte, so that nothing is hidden of the answer; from the 101 on, a library takes over.
@@ -244,6 +246,23 @@ impl Client {
         connected["user_id"].as_str().map(str::to_owned)
     }
 
+    /// All that is said until the close frame, and its code.
+    pub(crate) async fn heard_out(&mut self) -> (Vec<Value>, u16) {
+        let mut heard = Vec::new();
+        loop {
+            match self.next().await {
+                Message::Text(text) => heard.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(Some(frame)) => return (heard, frame.code.into()),
+                other => panic!("no text and no close frame but {other:?}"),
+            }
+        }
+    }
+
+    /// The bare stream: nobody answers for the client from now on.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+
     /// The error and the close frame that follow next.
     pub(crate) async fn expelled(&mut self) -> Refusal {
         let error = self.hear().await;
@@ -269,6 +288,11 @@ impl Client {
     /// Authenticates with a message, the first one.
     pub(crate) async fn authenticate(&mut self, token: &str) -> Result<Value, Refusal> {
         self.say(json!({"type": "auth", "token": token})).await;
+        self.accepted().await
+    }
+
+    /// What says that the token was accepted, which comes before anything else.
+    pub(crate) async fn accepted(&mut self) -> Result<Value, Refusal> {
         let answer = self.hear().await;
         match answer["type"].as_str() {
             Some("authenticated") => Ok(answer),

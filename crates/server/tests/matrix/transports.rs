@@ -170,6 +170,9 @@ pub(crate) async fn listens(
     line.get_mut().write_all(ask.as_bytes()).await.unwrap();
     assert_eq!(head(&mut line).await.0, 200);
     let mut let_in = Vec::new();
+    if token.is_some() {
+        assert_eq!(message(&mut line, kind).await["type"], "authenticated");
+    }
     for _ in channels {
         let answer = message(&mut line, kind).await;
         match answer["type"].as_str() {

@@ -350,6 +350,27 @@ async fn a_token_comes_by_every_road_that_http_has() {
     node.stop();
 }
 
+/// Who brought a token with the request that began the session heard nothing of it.
+#[tokio::test]
+async fn a_session_begins_by_saying_that_its_token_was_accepted() {
+    let node = strict(AuthMode::Required, patient()).await;
+    for dialect in ["native", "rooms"] {
+        let token = token(json!({"sub": dialect}));
+        let query = format!("dialect={dialect}&token={token}");
+        for transport in Transport::ALL {
+            let session = Session::begin(node.address, &query).await;
+            let mut carried = session.carry(transport, 0).await;
+            assert_eq!(carried.expect("authenticated").await["user_id"], dialect, "{transport:?}");
+        }
+        for form in [Form::Events, Form::Lines] {
+            let mut told = Down::open(node.address, form, &query, "").await.ok().unwrap();
+            assert!(told.next().await.unwrap().data["session"].is_string(), "{form:?} {dialect}");
+            assert_eq!(told.next().await.unwrap().data["user_id"], dialect, "{form:?}");
+        }
+    }
+    node.stop();
+}
+
 #[tokio::test]
 async fn a_session_authenticates_with_its_first_message() {
     let node = strict(AuthMode::Required, patient()).await;

@@ -22,6 +22,7 @@ async fn a_revoked_token_ends_a_session_at_once_whatever_carries_it() {
         let token = token(json!({"sub": "ann", "jti": id}));
         let session = Session::begin(node.address, &format!("token={token}")).await;
         let mut carried = session.carry(transport, 0).await;
+        carried.expect("authenticated").await;
         session.say(json!({"type": "ping"})).await;
         carried.expect("pong").await;
         let began = Instant::now();
@@ -36,7 +37,9 @@ async fn a_revoked_token_ends_a_session_at_once_whatever_carries_it() {
         let id = format!("listener-{index}");
         let query = format!("channels=open&token={}", token(json!({"sub": "ann", "jti": id})));
         let mut down = Down::open(node.address, form, &query, "").await.ok().unwrap();
-        assert_eq!(down.next().await.unwrap().data["type"], "subscribed");
+        for kind in ["authenticated", "subscribed"] {
+            assert_eq!(down.next().await.unwrap().data["type"], kind);
+        }
         node.node.fanfare().revoke(Revoked::Tokens(vec![id.into()])).await.unwrap();
         loop {
             let event = down.next().await.expect("the end is told");

@@ -3,6 +3,7 @@
 use fanfare_protocol::Payload;
 use fanfare_server::handlers::HandlerError;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::support::client::Client;
 use super::support::node::{TestNode, builder};
@@ -119,5 +120,22 @@ async fn members_of_a_room_hear_each_other_in_their_own_forms() {
         let message = until(&mut rooms, json!({"type": "message"})).await;
         assert_eq!((&message["user_id"], &message["content"]), (&json!(from), &content));
     }
+    node.stop();
+}
+
+/// Relays that know no rooms have clients that name none; they were refused.
+#[tokio::test]
+async fn raw_clients_that_name_no_room_are_in_one_together() {
+    let node = TestNode::start(builder()).await;
+    let mut native = connect(&node, "native").await;
+    native.ask(&json!({"type": "subscribe", "channel": "raw"}), "subscribed").await;
+    let mut ann = Client::connect(node.address, "/ws/raw").await;
+    let bob = Client::connect(node.address, "/ws?dialect=raw").await;
+    // What is said before the way into the room is over is said behind it.
+    for (client, text) in [(&ann, "ann is in"), (&bob, "bob is in")] {
+        client.send_frame(Message::text(text));
+        assert_eq!(until(&mut native, json!({"type": "message"})).await["data"], text);
+    }
+    while ann.next().await.unwrap() != Some(Message::text("bob is in")) {}
     node.stop();
 }

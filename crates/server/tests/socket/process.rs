@@ -273,3 +273,22 @@ async fn the_log_holds_no_more_of_a_client_than_short_escaped_pieces() {
     let seven = "planted".repeat(7).to_ascii_lowercase();
     assert!(!log.to_ascii_lowercase().contains(&seven), "more than 40 characters: {log}");
 }
+
+/// Clients that were given a host and no path got the page.
+#[tokio::test]
+async fn the_address_without_a_path_is_for_websockets_too() {
+    for (demo, page) in [("true", "HTTP 200"), ("false", "HTTP 404 not_found")] {
+        let server = Process::start(&[("FANFARE_DEMO", demo)], 1024).await;
+        let mut client = Client::connect(server.address, "/?user=ann").await;
+        let told = client.ask(&json!({"type": "connect"}), "connected").await;
+        assert_eq!(told["user_id"], "ann");
+        let mut raw = Raw::connect(server.address).await.unwrap();
+        raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+            .await
+            .unwrap();
+        let answer = raw.answer().await.unwrap();
+        assert_eq!(answer.summary(), page);
+        assert_eq!(answer.body.contains("<!doctype html>"), demo == "true", "{}", answer.body);
+        assert_eq!(status(server.address, "/nowhere").await, "HTTP 404 not_found");
+    }
+}

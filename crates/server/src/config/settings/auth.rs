@@ -2,7 +2,7 @@
 
 use super::{Setting, TOKEN_LIFETIME_MAX_MS};
 use crate::config::kinds::{Choice, CookieName, Count, FilePath, Kind, Millis};
-use crate::config::{AuthMode, Csrf};
+use crate::config::{AuthErrors, AuthMode, Csrf};
 
 const MODES: &[(&str, AuthMode)] = &[
     ("auto", AuthMode::Auto),
@@ -13,6 +13,8 @@ const MODES: &[(&str, AuthMode)] = &[
 
 const CSRF: &[(&str, Csrf)] = &[("double_submit", Csrf::DoubleSubmit), ("signed", Csrf::Signed)];
 
+const ERRORS: &[(&str, AuthErrors)] = &[("status", AuthErrors::Status), ("close", AuthErrors::Close)];
+
 /// Beyond it the clocks are wrong and not merely apart.
 const LEEWAY_MAX_MS: u64 = 30_000;
 
@@ -22,6 +24,12 @@ pub(super) const TABLE: &[Setting] = &[
         auth.mode,
         Choice(MODES),
         "whether connections authenticate; \"auto\" is \"required\", or \"open\" where only this host can connect, no proxy is trusted and no issuer is configured"
+    ),
+    setting!(
+        "auth.errors",
+        auth.errors,
+        Choice(ERRORS),
+        "how a WebSocket hears that its token is not good: by the status 401, which browsers show to no page, or by an error and close code 4001"
     ),
     Setting {
         key: "auth.secret_file",

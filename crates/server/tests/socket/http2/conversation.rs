@@ -55,6 +55,14 @@ async fn two_streams_and_a_connection_of_http1_hear_each_other() {
 }
 
 #[tokio::test]
+async fn the_address_without_a_path_is_for_websockets_over_http2_too() {
+    let server = Process::start(&[], 1024).await;
+    let mut connection = Connection::open(server.address).await;
+    let mut client = connection.client("/?dialect=topics&user_id=ann").await;
+    assert_eq!(client.expect("welcome").await["userId"], "ann");
+}
+
+#[tokio::test]
 async fn the_same_over_tls() {
     let node = TlsNode::start(builder()).await;
     let stream = speaking_http2(&node.trust).connect(node.address).await.unwrap();

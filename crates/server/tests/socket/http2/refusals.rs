@@ -151,3 +151,19 @@ async fn who_comes_while_the_node_goes_is_told_so() {
     connection.ended().await.unwrap();
     node.stop();
 }
+
+/// The same refusal in frames, for pages that asked for it.
+#[tokio::test]
+async fn a_bad_token_may_be_told_on_the_stream() {
+    let builder = builder().authentication(AuthMode::Required, verifier());
+    let node = TestNode::start(builder.origins(["https://app.example"])).await;
+    let mut connection = Connection::open(node.address).await;
+    let mut told = connection.client("/ws/rooms?errors=close&token=none").await;
+    assert_eq!(told.expect("error").await["code"], "authentication_failed");
+    assert_eq!(told.close_code().await, 4001);
+    let from = |origin| handshake("/ws?errors=close&token=none").header("origin", origin);
+    knock(&mut connection, from("https://evil.example"), "403 origin_not_allowed").await;
+    knock(&mut connection, from("https://app.example"), "200 ").await;
+    knock(&mut connection, handshake("/ws?token=none"), "401 authentication_failed").await;
+    node.stop();
+}
