@@ -1,5 +1,6 @@
 //! Who is there: devices, grace periods, join and leave events, and users' own status.
 
+use fanfare_core::auth::Access;
 use fanfare_testkit::{Setup, check, check_with};
 
 fn loud(setup: &mut Setup) {
@@ -285,6 +286,32 @@ fn status_and_last_seen_are_known_without_a_channel() {
          open x anonymous
          x: status #1 away
          x> error #1 permission_denied",
+    );
+}
+
+/// An anonymous connection was told of anyone whether they are there.
+#[test]
+fn who_may_ask_for_users_is_a_rule_and_authenticated_ones_by_default() {
+    check(
+        "open ann
+         open eve anonymous
+         eve: users #1 ann
+         eve> error #1 permission_denied
+         ann: users #1 ann
+         ann> users #1 ann=online@0",
+    );
+    check_with(
+        |setup| setup.settings.users = Access::Everyone,
+        "open ann
+         open eve anonymous
+         eve: users #1 ann
+         eve> users #1 ann=online@0",
+    );
+    check_with(
+        |setup| setup.settings.users = Access::Nobody,
+        "open ann
+         ann: users #1 ann
+         ann> error #1 permission_denied",
     );
 }
 

@@ -84,6 +84,7 @@ fn node(setup: &Setup) -> io::Result<Node> {
         .limits(config.limits.clone())
         .deadlines(config.deadlines.clone())
         .rate_limits(config.rate_limits())
+        .allow_users(config.auth.allow_users.clone())
         .namespaces(config.engine_namespaces())
         .shards(usize::from(config.shards))
         .network(config.network())

@@ -23,7 +23,7 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::routing::{MethodRouter, any};
 use fanfare_auth::Verifier;
-use fanfare_core::auth::Identity;
+use fanfare_core::auth::{Access, Identity};
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Peer;
@@ -41,7 +41,7 @@ use crate::admission::Admission;
 use crate::admission::users::Users;
 use crate::app;
 use crate::config::{CompressionConfig, NetworkConfig};
-use crate::dialects::{Dialects, NamedDialect};
+use crate::dialects::{Dialects, NamedDialect, Spoken};
 use crate::handle::{self, Fanfare};
 use crate::handlers::{self, ConnectRequest, HandlerError, Handlers, Refused, Running};
 use crate::handshake::{Door, Named};
@@ -64,6 +64,7 @@ pub struct Builder {
     limits: Limits,
     deadlines: Deadlines,
     rate_limits: RateLimits,
+    users: Access,
     namespaces: Namespaces,
     shards: usize,
     authentication: Authentication,
@@ -84,6 +85,7 @@ impl Builder {
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             rate_limits: RateLimits::default(),
+            users: Access::Authenticated,
             namespaces: Namespaces::new(Namespace::default(), false),
             shards: 0,
             authentication: Authentication::default(),
@@ -107,6 +109,13 @@ impl Builder {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Who may ask whether a user is connected, independent of channels: everyone, who is authenticated, or nobody. Any other
+    /// value stands for nobody.
+    pub fn allow_users(mut self, access: Access) -> Self {
+        self.users = access;
         self
     }
 
@@ -216,8 +225,7 @@ impl Builder {
     pub fn start(self) -> io::Result<Node> {
         self.check_origins()?;
         let (dialects, passes) = (Dialects::new(self.dialects, self.compression), Arc::new(Passes::new()?));
-        let unknown = || io::Error::other(format!("no such dialect: {}", self.default_dialect));
-        let default_dialect = dialects.by_name(&self.default_dialect).ok_or_else(unknown)?;
+        let default_dialect = spoken_first(&dialects, &self.default_dialect)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (polls, inboxes) = inboxes(worker_count(self.shards))?;
         let timeout = Duration::from_millis(u64::from(self.deadlines.request_ms));
@@ -231,6 +239,7 @@ impl Builder {
             deadlines: self.deadlines,
             rate_limits: self.rate_limits,
             namespaces: Arc::new(self.namespaces),
+            users: self.users,
         });
         let authentication = self.authentication.start(authentication::Around {
             settings: &settings,
@@ -365,6 +374,10 @@ impl Node {
 
 pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn spoken_first(dialects: &Dialects, name: &str) -> io::Result<Spoken> {
+    dialects.by_name(name).ok_or_else(|| io::Error::other(format!("no such dialect: {name}")))
 }
 
 fn worker_count(configured: usize) -> usize {

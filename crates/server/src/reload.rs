@@ -78,6 +78,7 @@ impl<'a> Reloader<'a> {
             // Whether rates are off altogether is one of the settings that need a restart.
             rate_limits: if began.insecure { began.rate_limits() } else { config.rate_limits.clone() },
             limits: config.limits.clone(),
+            users: config.auth.allow_users.clone(),
             origins: origins(&config),
             verifier: Some(verifier),
         };

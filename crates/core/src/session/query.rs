@@ -4,7 +4,7 @@ use fanfare_protocol::command::{HistoryRange, Status, Topic};
 use fanfare_protocol::{ChannelName, ErrorCode, RequestId, UserId};
 
 use super::SessionKey;
-use crate::auth::Operation;
+use crate::auth::{Access, Operation};
 use crate::ports::broker::{ReplyTo, Request};
 use crate::shard::{Question, Shard};
 
@@ -52,6 +52,16 @@ impl Shard {
     }
 
     pub(crate) fn users(&mut self, key: SessionKey, id: Option<RequestId>, users: Vec<UserId>) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let allowed = match self.settings.users {
+            Access::Everyone => true,
+            Access::Authenticated => session.opening.identity.user.is_some(),
+            _ => false,
+        };
+        if !allowed {
+            let text = "the rule auth.allow_users does not admit this connection";
+            return self.fail_with(key, id.as_ref(), ErrorCode::PermissionDenied, text);
+        }
         let ticket = self.ask(key, id, Question::Users);
         self.broker.submit(Request::Users(users), ReplyTo::Shard(self.id, ticket));
     }

@@ -11,6 +11,7 @@
 //! - [`toll`]: what commands cost, and who may give any
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`roster`]: who comes, who goes, who is there
+//! - [`settings`]: what all shards of a node are told once
 //! - [`fanout`]: from a channel's batch to its members' outboxes
 
 mod census;
@@ -23,6 +24,7 @@ mod lanes;
 mod lifecycle;
 mod reload;
 mod roster;
+mod settings;
 mod toll;
 mod transport;
 
@@ -38,8 +40,8 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::limits::{Deadlines, Limits, REPLAYS_WAITING_MAX, RateLimits};
-use crate::namespace::{Namespace, Namespaces};
+use crate::limits::REPLAYS_WAITING_MAX;
+use crate::namespace::Namespace;
 use crate::outbox::{self, Chunk, Outbox};
 use crate::patterns::PatternIndex;
 use crate::ports::application::Application;
@@ -51,22 +53,10 @@ pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
 pub use departure::Departure;
 pub(crate) use lanes::Lanes;
+pub use settings::Settings;
 
 /// About what an encoded message has around its data.
 const EVENT_BYTES: usize = 128;
-
-/// What every shard of a node shares and none changes.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Bounds.
-    pub limits: Limits,
-    /// How long things may take.
-    pub deadlines: Deadlines,
-    /// How much may be asked for in a time.
-    pub rate_limits: RateLimits,
-    /// Settings of channels.
-    pub namespaces: Arc<Namespaces>,
-}
 
 /// One thread's share of the node.
 pub struct Shard {

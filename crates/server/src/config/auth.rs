@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use fanfare_auth::Algorithm;
+use fanfare_core::auth::Access;
 
 use crate::secrets::Secret;
 
@@ -13,6 +14,8 @@ pub struct AuthConfig {
     pub mode: AuthMode,
     /// How a WebSocket hears that its token is not good.
     pub errors: AuthErrors,
+    /// Who may ask whether a user is connected, independent of channels.
+    pub allow_users: Access,
     /// Where the generated signing secret is kept; in the data directory if no file is named.
     pub secret_file: Option<PathBuf>,
     /// The issuers whose tokens are taken, beside those signed with the generated secret.
@@ -96,6 +99,7 @@ impl Default for AuthConfig {
         Self {
             mode: AuthMode::Auto,
             errors: AuthErrors::Status,
+            allow_users: Access::Authenticated,
             secret_file: None,
             issuers: BTreeMap::new(),
             cookie: String::new(),

@@ -52,6 +52,7 @@ const RELOADABLE: &[&str] = &[
     "api.keys",
     "api.key_file",
     "auth.leeway",
+    "auth.allow_users",
     "network.origins",
     "limits.connections_max",
     "limits.connections_per_ip_max",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_auth::Verifier;
+use fanfare_core::auth::Access;
 use fanfare_core::limits::{Limits, RateLimits};
 use fanfare_core::namespace::Namespaces;
 use fanfare_core::shard::Settings;
@@ -17,6 +18,7 @@ pub(crate) struct Reload {
     pub(crate) rate_limits: RateLimits,
     /// Of these only those that [`reloaded`] takes over.
     pub(crate) limits: Limits,
+    pub(crate) users: Access,
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) verifier: Option<Verifier>,
 }
@@ -26,7 +28,7 @@ impl Node {
     ///
     /// Each decision is made by the old settings or by the new ones; during the call some may still be made by the old.
     pub(crate) fn reload(&self, new: Reload) {
-        let Reload { namespaces, rate_limits, limits, origins, verifier } = new;
+        let Reload { namespaces, rate_limits, limits, users, origins, verifier } = new;
         let limits = reloaded(&self.settings.limits, &limits);
         let namespaces = Arc::new(namespaces);
         self.door.network.set_origins(origins);
@@ -37,8 +39,13 @@ impl Node {
         if let Some(verifier) = verifier {
             self.verifier.send_replace(Some(verifier));
         }
-        let settings =
-            Settings { limits, rate_limits, namespaces: namespaces.clone(), ..(*self.settings).clone() };
+        let settings = Settings {
+            limits,
+            rate_limits,
+            users,
+            namespaces: namespaces.clone(),
+            ..(*self.settings).clone()
+        };
         let settings = Arc::new(settings);
         self.door.inboxes.to_all(|| Input::Reload(settings.clone()));
         self.fanfare.set_namespaces(&namespaces);

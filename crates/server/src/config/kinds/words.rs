@@ -58,13 +58,13 @@ impl Kind for Flag {
     }
 }
 
-impl<T: Copy + PartialEq> Kind for Choice<T> {
+impl<T: Clone + PartialEq> Kind for Choice<T> {
     type Value = T;
 
     fn read(&self, given: &Given) -> Result<T, Refusal> {
         let text = text_of(given, &self.describe())?;
         if let Some((_, value)) = self.0.iter().find(|(word, _)| *word == text) {
-            return Ok(*value);
+            return Ok(value.clone());
         }
         let refusal = Refusal::new(format!("expected {}", self.describe()));
         Err(match did_you_mean(text, self.0.iter().map(|(word, _)| *word)) {

@@ -1,5 +1,7 @@
 //! Authentication.
 
+use fanfare_core::auth::Access;
+
 use super::{Setting, TOKEN_LIFETIME_MAX_MS};
 use crate::config::kinds::{Choice, CookieName, Count, FilePath, Kind, Millis};
 use crate::config::{AuthErrors, AuthMode, Csrf};
@@ -14,6 +16,9 @@ const MODES: &[(&str, AuthMode)] = &[
 const CSRF: &[(&str, Csrf)] = &[("double_submit", Csrf::DoubleSubmit), ("signed", Csrf::Signed)];
 
 const ERRORS: &[(&str, AuthErrors)] = &[("status", AuthErrors::Status), ("close", AuthErrors::Close)];
+
+const USERS: &[(&str, Access)] =
+    &[("everyone", Access::Everyone), ("authenticated", Access::Authenticated), ("nobody", Access::Nobody)];
 
 /// Beyond it the clocks are wrong and not merely apart.
 const LEEWAY_MAX_MS: u64 = 30_000;
@@ -41,6 +46,12 @@ pub(super) const TABLE: &[Setting] = &[
         show: |config| FilePath.show(&Some(config.secret_file())),
         describe: || FilePath.describe(),
     },
+    setting!(
+        "auth.allow_users",
+        auth.allow_users,
+        Choice(USERS),
+        "who may ask whether a user is connected, independent of channels"
+    ),
     setting!("auth.cookie", auth.cookie, CookieName { optional: true }, "the cookie that may hold a token"),
     setting!("auth.csrf", auth.csrf, Choice(CSRF), "what has to come along with that cookie"),
     setting!(
