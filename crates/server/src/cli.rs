@@ -116,6 +116,9 @@ enum Command {
     )]
     Token(Box<token::Args>),
     /// Load a server and measure what it does.
+    #[command(
+        after_help = "Examples:\n  fanfare serve --insecure --listen 127.0.0.1:8100\n  fanfare bench --quick --url ws://127.0.0.1:8100\n  fanfare bench --list"
+    )]
     Bench(bench::Args),
     /// Print what completes this command in a shell.
     #[command(

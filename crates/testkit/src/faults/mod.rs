@@ -235,18 +235,18 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 /// A socket that has a port, with the proxy's buffers. It does not listen yet.
 fn port() -> io::Result<Socket> {
     // A port that the kernel chose is lost at a shutdown. One that was asked for by number stays.
-    let chosen = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-    bound(chosen.local_addr()?)
+    let chosen = bound(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    bound(&chosen.local_addr()?)
 }
 
-fn bound(address: SockAddr) -> io::Result<Socket> {
+fn bound(address: &SockAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES as usize)?;
     socket.set_send_buffer_size(KERNEL_BUFFER_BYTES as usize)?;
     socket.set_nonblocking(true)?;
     // Connections that have not ended, and those that have just ended, do not stop it from listening again.
     socket.set_reuse_address(true)?;
-    socket.bind(&address)?;
+    socket.bind(address)?;
     Ok(socket)
 }
 
