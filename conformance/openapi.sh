@@ -15,6 +15,7 @@ files="$PWD/.cache/openapi"
 rm -rf "$files"
 mkdir -p "$files"
 export FANFARE_KEY="a-key-for-schemathesis" FANFARE_API_KEYS="a-key-for-schemathesis"
+: >"$files/server.log"
 "$fanfare" serve --listen 127.0.0.1:0 --set admin.listen=[] --set "data_dir=$files/data" \
     >"$files/server.log" 2>&1 &
 pids="$!"
