@@ -22,6 +22,7 @@ step "format" cargo fmt --all --check
 step "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 step "Rust tests, tidy among them" cargo test --workspace --locked --quiet
 step "browsers and foreign clients" end_to_end
+step "the HTTP API and its document" conformance/openapi.sh
 step "conformance" conformance/autobahn.sh
 step "conformance over TLS" conformance/autobahn.sh --tls
 echo

@@ -9,7 +9,7 @@ use crate::adapter::Peer;
 /// Loads a server and measures what it does.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
-    /// Where the server listens: ws://host:port, with a path where it differs from the peer's usual one.
+    /// Where the server listens: ws://host:port or http://host:port, with a path where it differs from the peer's usual one.
     #[arg(long, default_value = "ws://127.0.0.1:8000")]
     pub url: String,
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use fanfare_wire::handshake::ClientRequest;
 use mio::net::TcpStream;
@@ -17,6 +18,8 @@ const DEFLATE: (&str, &str) = (
     "Sec-WebSocket-Extensions",
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
 );
+/// How long a server may take to accept the first connection.
+const REACH_MAX: Duration = Duration::from_secs(5);
 /// Descriptors kept free for everything that is no connection.
 const DESCRIPTORS_RESERVED: usize = 32;
 
@@ -32,11 +35,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads `ws://host:port[/path]`.
+    /// Reads `ws://host:port[/path]`, or the same with `http`, as the other commands take it.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let rest = url
             .strip_prefix("ws://")
-            .ok_or_else(|| Error::new(format!("the URL must begin with ws://, and {url:?} does not")))?;
+            .or_else(|| url.strip_prefix("http://"))
+            .ok_or_else(|| Error::new(format!("the URL must begin with ws:// or http://, not {url:?}")))?;
         let (host, path) = match rest.split_once('/') {
             Some((host, path)) => (host, (!path.is_empty()).then(|| format!("/{path}"))),
             None => (rest, None),
@@ -52,6 +56,19 @@ impl Target {
             .find(SocketAddr::is_ipv4)
             .ok_or_else(|| Error::new(format!("{with_port:?} has no IPv4 address")))?;
         Ok(Self { address, host: host.to_owned(), path, deflate: false })
+    }
+
+    /// Whether the server is on this host.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+
+    /// Connects once, to learn whether anybody listens.
+    pub(crate) fn reach(&self) -> Result<(), Error> {
+        let connected = std::net::TcpStream::connect_timeout(&self.address, REACH_MAX);
+        connected.map(drop).map_err(|error| {
+            Error::new(format!("cannot connect to {}: {error}; is the server running?", self.address))
+        })
     }
 
     /// The same, offering compression or not.
@@ -131,6 +148,7 @@ mod tests {
         assert_eq!(target.address, "127.0.0.1:8000".parse().unwrap());
         assert_eq!(target.path, None);
         assert_eq!(Target::parse("ws://127.0.0.1/x?y=1").unwrap().path.as_deref(), Some("/x?y=1"));
+        assert_eq!(Target::parse("http://127.0.0.1/").unwrap().path, None);
         assert!(Target::parse("wss://127.0.0.1").is_err());
         assert!(Target::parse("127.0.0.1:80").is_err());
     }

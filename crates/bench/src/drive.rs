@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::account::refusal;
 use crate::error::Error;
 use crate::swarm::{PATIENCE, Swarm};
 
@@ -45,6 +46,12 @@ impl Progress {
     }
 
     fn check(&mut self, swarm: &mut Swarm) -> Result<(), Error> {
+        // What was refused is never delivered: to wait for it tells nothing new.
+        let (refused, code) = swarm.ledger().refusals();
+        if refused > 0 {
+            let cause = refusal(code);
+            return Err(Error::new(format!("the server refused {refused} messages: {cause}")));
+        }
         let deliveries = swarm.ledger().deliveries();
         if deliveries != self.deliveries || swarm.ledger().is_drained() {
             *self = Self { deliveries, since: Instant::now() };

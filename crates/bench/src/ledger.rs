@@ -5,9 +5,12 @@
 //! misdirected delivery is found, not averaged away.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hdrhistogram::Histogram;
 
+use crate::account::Account;
 use crate::measure::latencies;
 use crate::stamp::Stamp;
 
@@ -65,13 +68,30 @@ pub(crate) struct Ledger {
     /// Where latencies go, when they are wanted.
     histogram: Option<Histogram<u64>>,
     deliveries: u64,
+    /// Publications that the server answered with an error, and the first error's code.
+    refused: u64,
+    refusal: String,
     faults: Vec<String>,
     faults_total: u64,
+    /// Where counts go that outlive the run.
+    account: Arc<Account>,
+    /// What of the deliveries is in the account already.
+    accounted: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new() -> Self {
-        Self { rooms: Vec::new(), histogram: None, deliveries: 0, faults: Vec::new(), faults_total: 0 }
+    pub(crate) fn new(account: Arc<Account>) -> Self {
+        Self {
+            rooms: Vec::new(),
+            histogram: None,
+            deliveries: 0,
+            refused: 0,
+            refusal: String::new(),
+            faults: Vec::new(),
+            faults_total: 0,
+            account,
+            accounted: 0,
+        }
     }
 
     /// Adds rooms and returns the first one's number.
@@ -87,6 +107,7 @@ impl Ledger {
         tally.expected = room.published;
         tally.entered = room.published;
         room.members += u32::from(tally.counted);
+        self.account.ready.fetch_add(1, Relaxed);
     }
 
     /// A member is no longer waited for; nothing may be on its way to it at that moment.
@@ -187,11 +208,47 @@ impl Ledger {
         }
     }
 
-    /// Notes that something is wrong with the run.
+    /// Brings the account up to date: once a turn, not once a delivery.
+    pub(crate) fn post(&mut self) {
+        let new = self.deliveries - std::mem::replace(&mut self.accounted, self.deliveries);
+        if new > 0 {
+            self.account.deliveries.fetch_add(new, Relaxed);
+        }
+    }
+
+    /// The server answered a publication with an error.
+    pub(crate) fn refuse(&mut self, code: &str) {
+        self.refused += 1;
+        if self.refused == 1 {
+            code.clone_into(&mut self.refusal);
+        }
+        self.account.refuse(1, code);
+    }
+
+    /// How many publications the server refused, and the code of the first refusal.
+    pub(crate) fn refusals(&self) -> (u64, &str) {
+        (self.refused, &self.refusal)
+    }
+
+    /// A connection could not be made.
+    pub(crate) fn unready(&mut self, text: impl FnOnce() -> String) {
+        self.account.unready.fetch_add(1, Relaxed);
+        self.fault(text);
+    }
+
+    /// The server has ended a connection that did its part.
+    pub(crate) fn ended(&mut self) {
+        self.account.ended.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that something is wrong with the run. What a thousand connections have in common is kept once.
     pub(crate) fn fault(&mut self, text: impl FnOnce() -> String) {
         self.faults_total += 1;
         if self.faults.len() < FAULTS_MAX {
-            self.faults.push(text());
+            let text = text();
+            if !self.faults.contains(&text) {
+                self.faults.push(text);
+            }
         }
     }
 
@@ -213,6 +270,14 @@ impl Ledger {
     }
 }
 
+impl Drop for Ledger {
+    /// However a run ends, what it still owes is lost.
+    fn drop(&mut self) {
+        self.post();
+        self.account.lost.fetch_add(self.owed(), Relaxed);
+    }
+}
+
 /// The beginning of what the server said, fit for a terminal.
 pub(crate) fn excerpt(message: &[u8]) -> String {
     let head = &message[..message.len().min(160)];
@@ -230,7 +295,7 @@ mod tests {
 
     impl Scene {
         fn new(members: usize) -> Self {
-            let mut ledger = Ledger::new();
+            let mut ledger = Ledger::new(Arc::default());
             let room = ledger.open_rooms(1, false);
             let members = (0..members)
                 .map(|_| {

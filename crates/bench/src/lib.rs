@@ -6,6 +6,7 @@
 //! the run faulty. The modules in the order of a run:
 //!
 //! - [`args`]: the command line
+//! - `probe`: a first look at the server
 //! - [`scenario`]: the scenarios, each a sentence
 //! - `adapter`: how to speak to each kind of server
 //! - `dial`: how sockets are opened
@@ -14,6 +15,7 @@
 //! - `stamp` and `ledger`: which publication a delivery is, and the exact account
 //! - `drive` and `ticker`: publishing as fast as possible, or by the clock
 //! - `process` and `measure`: the server's processor time and memory
+//! - `account` and `progress`: what all runs come to, while they go on and as a verdict
 //! - [`report`]: tables and JSON
 //!
 //! ```no_run
@@ -26,7 +28,8 @@
 //! }
 //!
 //! let cli = Cli::parse_from(["bench", "--url", "ws://127.0.0.1:8000", "--quick"]);
-//! let sound = fanfare_bench::run(&cli.bench)?;
+//! let verdict = fanfare_bench::run(&cli.bench)?;
+//! println!("{verdict}");
 //! # Ok::<(), fanfare_bench::Error>(())
 //! ```
 
@@ -34,6 +37,7 @@ pub mod args;
 pub mod report;
 pub mod scenario;
 
+mod account;
 mod adapter;
 mod dial;
 mod drive;
@@ -41,13 +45,16 @@ mod error;
 mod frame;
 mod ledger;
 mod measure;
+mod probe;
 mod process;
+mod progress;
 mod run;
 mod seat;
 mod stamp;
 mod swarm;
 mod ticker;
 
+pub use account::Verdict;
 pub use adapter::Peer;
 pub use args::Args;
 pub use error::Error;

@@ -14,8 +14,11 @@ struct Cli {
 
 fn main() -> ExitCode {
     match fanfare_bench::run(&Cli::parse().bench) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(verdict) if verdict.is_sound() => ExitCode::SUCCESS,
+        Ok(verdict) => {
+            eprintln!("fanfare-bench: {verdict}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("fanfare-bench: {error}");
             ExitCode::from(2)

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use crate::error::Error;
 use crate::process::Process;
 
 /// Where readings are taken.
@@ -52,6 +53,11 @@ pub struct Measured {
 impl Measured {
     pub(crate) fn add(&mut self, name: impl Into<String>, value: f64) {
         self.metrics.push((name.into(), value));
+    }
+
+    /// A run that could not be finished.
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self { faults: vec![error.to_string()], ..Self::default() }
     }
 
     /// The value of that name.

@@ -1,28 +1,87 @@
 //! From the command line to the report.
 
+use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::Verdict;
 use crate::args::Args;
 use crate::dial::Target;
 use crate::error::Error;
 use crate::measure::{Gauge, Measured};
+use crate::probe::probe;
 use crate::process::Process;
+use crate::progress::Progress;
 use crate::report::{Outcome, json_report};
 use crate::scenario::{Bench, SCENARIOS, Scenario};
 
-/// Runs the scenarios that were asked for, prints their tables, and says whether all runs were sound.
+/// Runs the scenarios that were asked for, prints their tables, and says what they come to.
+///
+/// What the first look at the server finds, and progress, goes to standard error; progress only to a terminal.
 ///
 /// # Errors
-/// When the arguments make no sense, or the report cannot be written. A run that goes wrong is no error
-/// but a fault in the report.
-pub fn run(args: &Args) -> Result<bool, Error> {
+/// When the arguments make no sense, the server cannot be reached, or the report cannot be written. A run that goes
+/// wrong is no error but a fault in the report, and decides the verdict.
+pub fn run(args: &Args) -> Result<Verdict, Error> {
     if args.list {
         for scenario in SCENARIOS {
-            println!("{}\n    {}", scenario.name, scenario.about);
+            say(&format!("{}\n    {}", scenario.name, scenario.about))?;
         }
-        return Ok(true);
+        return Ok(Verdict::Sound { deliveries: 0 });
     }
     let scenarios = chosen(&args.scenario)?;
+    let mut bench = prepare(args)?;
+    if let Some(warning) = probe(&bench)? {
+        // Who does not read standard error sees it in the verdict.
+        let _ = writeln!(std::io::stderr(), "fanfare bench: {warning}");
+    }
+    let account = Arc::clone(&bench.account);
+    let progress = Progress::on_terminal(&account);
+    let runs = if args.quick { 1 } else { args.runs };
+    let mut outcomes = Vec::new();
+    let mut gone = None;
+    for scenario in scenarios {
+        let mut outcome = Outcome { scenario: *scenario, runs: Vec::new() };
+        for index in 0..runs {
+            progress.begin(format!("{}, run {} of {runs}", scenario.name, index + 1), &account);
+            bench.prefix = format!("bench-{}-{index}-{}", std::process::id(), outcomes.len());
+            // A server that has gone fails every later run in the same way.
+            let measured = match bench.target.reach() {
+                Ok(()) => (scenario.run)(&bench),
+                Err(error) => {
+                    gone = Some(error.to_string());
+                    Err(error)
+                }
+            };
+            outcome.runs.push(measured.unwrap_or_else(|error| Measured::failed(&error)));
+            if gone.is_some() {
+                break;
+            }
+        }
+        progress.quiet();
+        say(&outcome.table())?;
+        outcomes.push(outcome);
+        if gone.is_some() {
+            break;
+        }
+    }
+    if let Some(path) = &args.json {
+        let text = format!("{:#}\n", json_report(args, &outcomes));
+        std::fs::write(path, text)
+            .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))?;
+    }
+    let faults = outcomes.iter().flat_map(|outcome| &outcome.runs).map(|run| run.faults.len() as u64).sum();
+    let verdict = match gone {
+        Some(why) => Verdict::Unreachable { why },
+        None => account.verdict(faults),
+    };
+    if verdict.is_sound() {
+        say(&verdict.to_string())?;
+    }
+    Ok(verdict)
+}
+
+fn prepare(args: &Args) -> Result<Bench, Error> {
     let target = Target::parse(&args.url)?.with_deflate(args.deflate);
     let server = match args.pid {
         Some(pid) => {
@@ -35,36 +94,30 @@ pub fn run(args: &Args) -> Result<bool, Error> {
     if args.seconds.is_nan() || args.seconds <= 0.0 || args.runs == 0 || args.window == 0 {
         return Err(Error::new("seconds, runs and window must be more than zero"));
     }
-    let (runs, seconds) = if args.quick { (1, 1.0) } else { (args.runs, args.seconds) };
-    let mut bench = Bench {
+    let seconds = if args.quick { 1.0 } else { args.seconds };
+    Ok(Bench {
         peer: args.peer,
         target,
         gauge: Gauge::new(server),
-        time: Duration::from_secs_f64(seconds),
+        time: Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Error::new("seconds must be a number of seconds"))?,
         window: args.window,
         gather,
         payload_bytes: args.payload_bytes,
         quick: args.quick,
         prefix: String::new(),
-    };
-    let mut outcomes = Vec::new();
-    for scenario in scenarios {
-        let mut outcome = Outcome { scenario: *scenario, runs: Vec::new() };
-        for index in 0..runs {
-            bench.prefix = format!("bench-{}-{index}-{}", std::process::id(), outcomes.len());
-            let measured = (scenario.run)(&bench)
-                .unwrap_or_else(|error| Measured { faults: vec![error.to_string()], ..Measured::default() });
-            outcome.runs.push(measured);
+        account: Arc::default(),
+    })
+}
+
+/// Writes a line to standard output. When nobody reads it any more, the run goes on for the report and the verdict.
+fn say(text: &str) -> Result<(), Error> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format!("cannot write to standard output: {error}")))
         }
-        println!("{}", outcome.table());
-        outcomes.push(outcome);
+        _ => Ok(()),
     }
-    if let Some(path) = &args.json {
-        let text = format!("{:#}\n", json_report(args, &outcomes));
-        std::fs::write(path, text)
-            .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))?;
-    }
-    Ok(outcomes.iter().all(Outcome::is_sound))
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Error> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use fanfare_wire::deflate::{Deflated, Inflater};
@@ -9,6 +10,7 @@ use fanfare_wire::handshake::ClientRequest;
 use fanfare_wire::{Message, OpCode};
 use mio::net::TcpStream;
 
+use crate::account::Account;
 use crate::adapter::{Adapter, Hearing, Link, Role, Who};
 use crate::frame::{self, Piece};
 use crate::ledger::{Ledger, Tally};
@@ -62,11 +64,11 @@ impl Inflation {
 }
 
 impl Ground {
-    pub(crate) fn new(adapter: &'static dyn Adapter, epoch: Instant) -> Self {
+    pub(crate) fn new(adapter: &'static dyn Adapter, epoch: Instant, account: Arc<Account>) -> Self {
         let buffer = vec![0; CARRY_BYTES_MAX + READ_BYTES];
         Self {
             adapter,
-            ledger: Ledger::new(),
+            ledger: Ledger::new(account),
             names: Vec::new(),
             epoch,
             received_bytes: 0,
@@ -188,7 +190,7 @@ impl Seat {
         let carried = self.carry.len();
         if carried > CARRY_BYTES_MAX {
             ground.ledger.fault(|| format!("a message longer than {CARRY_BYTES_MAX} bytes"));
-            self.finish(None, ground.now_ns());
+            self.finish(None, ground);
             return Rest::Nothing;
         }
         let mut buffer = std::mem::take(&mut ground.buffer);
@@ -217,9 +219,12 @@ impl Seat {
         rest
     }
 
-    fn finish(&mut self, code: Option<u16>, at_ns: u64) {
+    fn finish(&mut self, code: Option<u16>, ground: &mut Ground) {
         if self.end.is_none() {
-            self.end = Some(End { code, at_ns });
+            self.end = Some(End { code, at_ns: ground.now_ns() });
+            if self.link.ready && (self.tally.counted || self.role == Role::Publisher) {
+                ground.ledger.ended();
+            }
         }
     }
 
@@ -239,9 +244,9 @@ impl Seat {
     /// The connection is gone, and if it was not ready yet, that is why.
     fn unready(&mut self, ground: &mut Ground, why: &str) {
         if !self.link.ready && self.end.is_none() {
-            ground.ledger.fault(|| why.to_owned());
+            ground.ledger.unready(|| why.to_owned());
         }
-        self.finish(None, ground.now_ns());
+        self.finish(None, ground);
     }
 
     /// Goes through received bytes and keeps what is not complete.
@@ -262,8 +267,8 @@ impl Seat {
                     let status = error.status().map_or(String::new(), |status| format!(" (status {status})"));
                     ground
                         .ledger
-                        .fault(|| format!("handshake: {}{status} {}", error.text(), error.extract()));
-                    self.finish(None, ground.now_ns());
+                        .unready(|| format!("handshake: {}{status} {}", error.text(), error.extract()));
+                    self.finish(None, ground);
                     return;
                 }
             },
@@ -305,11 +310,11 @@ impl Seat {
         ground.inflation = inflation;
         self.owed = owed;
         if closed.is_some() {
-            self.finish(closed, ground.now_ns());
+            self.finish(closed, ground);
         }
         walked.unwrap_or_else(|text| {
             ground.ledger.fault(|| format!("framing: {text}"));
-            self.finish(None, ground.now_ns());
+            self.finish(None, ground);
             bytes.len()
         })
     }

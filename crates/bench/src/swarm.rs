@@ -1,9 +1,11 @@
 //! All connections of a run and the one loop that serves them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::account::Account;
 use crate::adapter::{Adapter, Role, Who};
 use crate::dial::{SocketOptions, Target, check_descriptors};
 use crate::error::Error;
@@ -73,6 +75,7 @@ impl Swarm {
         adapter: &'static dyn Adapter,
         payload_bytes: usize,
         prefix: String,
+        account: Arc<Account>,
     ) -> Result<Self, Error> {
         let epoch = Instant::now();
         let poll = Poll::new()?;
@@ -83,7 +86,7 @@ impl Swarm {
             ticker,
             target: target.clone(),
             seats: Vec::new(),
-            ground: Ground::new(adapter, epoch),
+            ground: Ground::new(adapter, epoch, account),
             publishers: Vec::new(),
             dirty: Vec::new(),
             again: Vec::new(),
@@ -262,6 +265,7 @@ impl Swarm {
         for index in again {
             Self::read(&mut self.seats[index], index, &mut self.ground, &mut self.again);
         }
+        self.ground.ledger.post();
         Ok(())
     }
 

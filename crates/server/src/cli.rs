@@ -48,15 +48,21 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server.
+    #[command(
+        after_help = "Examples:\n  fanfare serve\n  fanfare serve --config fanfare.toml --listen 0.0.0.0:8000\n  fanfare serve --set rate_limits.user_per_second=200"
+    )]
     Serve(serve::Args),
     /// Check the configuration and print the effective settings with their sources.
+    #[command(
+        after_help = "Examples:\n  fanfare check --config fanfare.toml\n  fanfare check --reference > all-settings.toml"
+    )]
     Check(check::Args),
     /// Publish a message to a channel of a running server.
     #[command(
         mut_arg("listen", hidden),
         mut_arg("origin", hidden),
         mut_arg("insecure", hidden),
-        after_help = "Examples:\n  fanfare publish chat:lobby '{\"text\": \"hello\"}'\n  fanfare publish chat:lobby hello --from ann --url https://example.org"
+        after_help = "Examples:\n  fanfare publish chat:lobby '{\"text\": \"hello\"}'\n  fanfare publish chat:lobby hello --from ann --url https://example.org\n  fanfare publish chat:lobby '{not json}' --text\n  date | fanfare publish chat:clock - --json"
     )]
     Publish(publish::Args),
     /// Print what channels of a running server say.
@@ -112,10 +118,13 @@ enum Command {
         mut_arg("listen", hidden),
         mut_arg("origin", hidden),
         mut_arg("insecure", hidden),
-        after_help = "Examples:\n  fanfare token --user ann --expires 12h\n  fanfare token --user ann --subscribe 'chat:$secret'"
+        after_help = "Examples:\n  fanfare token --user ann --expires 12h\n  fanfare token --user ann --subscribe 'chat:$secret'\n  fanfare token --user ann --channel chat:lobby=subscribe,publish --json"
     )]
     Token(Box<token::Args>),
     /// Load a server and measure what it does.
+    #[command(
+        after_help = "Examples:\n  fanfare serve --insecure --listen 127.0.0.1:8100\n  fanfare bench --quick --url ws://127.0.0.1:8100\n  fanfare bench --list"
+    )]
     Bench(bench::Args),
     /// Print what completes this command in a shell.
     #[command(

@@ -5,6 +5,7 @@
 //! - `idempotency`: the header with the key of a repeated request
 //! - `body`, `query`: from bytes to a request, with errors that name the field or the place
 //! - `access`: who may
+//! - `schemas`: the form of the members, for the document
 //! - `openapi`: the document, made from the same table
 //! - `pages`: health, readiness, metrics and the document itself
 //! - `snapshot`: a page that is made once and shown to all who ask meanwhile
@@ -21,6 +22,7 @@ mod operations;
 mod pages;
 mod query;
 mod reply;
+mod schemas;
 mod snapshot;
 #[cfg(test)]
 mod tests;

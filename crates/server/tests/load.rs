@@ -23,8 +23,8 @@ async fn check(scenario: &str) {
     let url = format!("ws://{}", listener.local_addr().unwrap());
     tokio::spawn(listen::serve(listener, node.router(), Duration::from_secs(5), Some(node.network())));
     let cli = Cli::parse_from(["bench", "--quick", "--url", &url, "--scenario", scenario]);
-    let sound = tokio::task::spawn_blocking(move || fanfare_bench::run(&cli.bench)).await.unwrap();
-    assert!(sound.unwrap(), "{scenario}: deliveries were lost, doubled or out of order");
+    let verdict = tokio::task::spawn_blocking(move || fanfare_bench::run(&cli.bench)).await.unwrap().unwrap();
+    assert!(verdict.is_sound(), "{scenario}: {verdict}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

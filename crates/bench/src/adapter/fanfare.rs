@@ -1,6 +1,7 @@
 //! Fanfare, native JSON.
 
 use fanfare_wire::OpCode;
+use serde_json::Value;
 
 use super::{Adapter, Hearing, Role, Who, push_json_publish};
 
@@ -22,12 +23,16 @@ impl Adapter for Fanfare {
         }
     }
 
-    fn heard(&self, _who: &Who<'_>, message: &[u8], hearing: &mut Hearing<'_>) {
+    fn heard(&self, who: &Who<'_>, message: &[u8], hearing: &mut Hearing<'_>) {
         match message.strip_prefix(br#"{"type":""#) {
             Some(rest) if rest.starts_with(b"message\"") => hearing.delivered(message),
             Some(rest) if rest.starts_with(b"subscribed\"") => hearing.ready(),
             // The Close frame that follows says whether this was in order.
             Some(rest) if rest.starts_with(b"connected\"") || rest.starts_with(b"disconnect\"") => {}
+            Some(rest) if rest.starts_with(b"error\"") && who.role == Role::Publisher => {
+                let error: Value = serde_json::from_slice(message).unwrap_or_default();
+                hearing.refused_publication(error["code"].as_str().unwrap_or("an error without a code"));
+            }
             _ => hearing.refused(message),
         }
     }

@@ -104,6 +104,11 @@ impl Hearing<'_> {
         frame::push(self.out, opcode, payload);
     }
 
+    /// The server answered a publication with an error of this code.
+    pub(crate) fn refused_publication(&mut self, code: &str) {
+        self.ledger.refuse(code);
+    }
+
     /// The server said something that ends the sense of the run.
     pub(crate) fn refused(&mut self, message: &[u8]) {
         self.ledger.fault(|| format!("the server says {}", excerpt(message)));
@@ -150,7 +155,7 @@ mod tests {
     use super::*;
 
     fn scene() -> (Ledger, Tally, Link) {
-        let mut ledger = Ledger::new();
+        let mut ledger = Ledger::new(std::sync::Arc::default());
         ledger.open_rooms(1, false);
         let mut tally = Tally::counted(0);
         ledger.enter(&mut tally);

@@ -6,8 +6,10 @@ mod fanout;
 mod idle;
 mod stalled;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::adapter::Peer;
 use crate::dial::Target;
 use crate::error::Error;
@@ -79,7 +81,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// What a scenario is given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bench {
     pub(crate) peer: Peer,
     pub(crate) target: Target,
@@ -95,6 +97,8 @@ pub(crate) struct Bench {
     pub(crate) quick: bool,
     /// Distinguishes the rooms of one run from another's.
     pub(crate) prefix: String,
+    /// What all runs together have come to.
+    pub(crate) account: Arc<Account>,
 }
 
 impl Bench {
@@ -105,7 +109,8 @@ impl Bench {
     /// A swarm whose rooms have another name than those of a swarm beside it.
     pub(crate) fn named_swarm(&self, name: &str) -> Result<Swarm, Error> {
         let prefix = format!("{}-{name}", self.prefix);
-        let mut swarm = Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, prefix)?;
+        let account = Arc::clone(&self.account);
+        let mut swarm = Swarm::new(&self.target, self.peer.adapter(), self.payload_bytes, prefix, account)?;
         swarm.gather = self.gather;
         Ok(swarm)
     }

@@ -7,8 +7,8 @@ pub(super) use fanfare_bench::Args;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match fanfare_bench::run(args) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::Text("deliveries were lost, doubled or out of order".to_owned())),
+        Ok(verdict) if verdict.is_sound() => Ok(()),
+        Ok(verdict) => Err(Failure::Text(verdict.to_string())),
         Err(error) => Err(Failure::Text(error.to_string())),
     }
 }

@@ -1,11 +1,11 @@
 //! `fanfare publish`: one message to one channel of a running server.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::api_args::ApiArgs;
@@ -35,8 +35,18 @@ pub(super) struct Args {
     /// Publish only once under this key, however often it is tried.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Print the answer as it came, on one line, to a terminal too.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     api: ApiArgs,
+}
+
+/// Of the answer, what people want to know.
+#[derive(Deserialize)]
+struct Answer {
+    offset: u64,
+    duplicate: bool,
 }
 
 #[derive(Serialize)]
@@ -59,7 +69,21 @@ struct Body<'a> {
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     let body = serde_json::to_string(&args.body()?).map_err(|error| Failure::Text(error.to_string()))?;
     let answer = args.api.call(program, "publish", body)?;
-    print(&format!("{}\n", answer.trim_end()))
+    let said = match args.json || !std::io::stdout().is_terminal() {
+        true => None,
+        false => serde_json::from_str::<Answer>(&answer).ok().map(|answer| answer.said(&args.channel)),
+    };
+    print(&format!("{}\n", said.as_deref().unwrap_or(answer.trim_end())))
+}
+
+impl Answer {
+    fn said(&self, channel: &str) -> String {
+        let offset = self.offset;
+        match self.duplicate {
+            true => format!("published earlier under this idempotency key: message {offset} of {channel:?}"),
+            false => format!("published: message {offset} of {channel:?}"),
+        }
+    }
 }
 
 impl Args {
@@ -137,6 +161,15 @@ mod tests {
             assert_eq!(value.get(), wanted, "{given:?}");
         }
         assert!(json(b"\xff", false).is_err());
+    }
+
+    #[test]
+    fn a_terminal_gets_a_sentence() {
+        let said = |json| serde_json::from_str::<Answer>(json).unwrap().said("a\u{1b}");
+        let first = said(r#"{"offset":7,"epoch":"a1","duplicate":false}"#);
+        assert_eq!(first, r#"published: message 7 of "a\u{1b}""#);
+        let again = said(r#"{"offset":7,"epoch":"a1","duplicate":true}"#);
+        assert!(again.contains("earlier"), "{again}");
     }
 
     /// `fanfare publish room {"text": "hello"}`, whose quotes the shell removes, sent `{text: hello}` as a text and said

@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// Say in the token's header which key it was.
     #[arg(long, value_name = "ID")]
     key_id: Option<String>,
+    /// Print a JSON object on one line: the token, and the claims that it makes.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -71,10 +74,14 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     let issuer = args.issuer(&config)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let claims = Claims::of(args, &issuer, now)?;
-    args.check(&config, &issuer, &claims, now)?;
     let key = args.key(&config, &issuer)?;
-    let token = sign(&key, &claims.to_string()).map_err(Failure::Text)?;
-    print(&format!("{token}\n"))
+    let signed = claims.to_string();
+    let token = sign(&key, &signed).map_err(Failure::Text)?;
+    args.check(&config, issuer, &claims, &token, now)?;
+    match args.json {
+        true => print(&format!("{{\"token\":\"{token}\",\"claims\":{signed}}}\n")),
+        false => print(&format!("{token}\n")),
+    }
 }
 
 impl Args {
@@ -106,12 +113,13 @@ impl Args {
         let algorithm = Algorithm::from_name(name);
         let algorithm =
             algorithm.ok_or_else(|| Failure::Usage(format!("--algorithm takes one of {}", known())))?;
-        if self.key_file.is_none() && !issuer.algorithms.is_empty() && !issuer.algorithms.contains(&algorithm)
-        {
+        // What is signed for somebody else's verifier is nobody's business here.
+        let is_for_here = self.issuer.is_some() || self.key_file.is_none();
+        if is_for_here && !issuer.algorithms.is_empty() && !issuer.algorithms.contains(&algorithm) {
             let taken = issuer.algorithms.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", ");
             let name = &issuer.name;
             return Err(Failure::Usage(format!(
-                "of issuer \"{name}\" only {taken} is taken; with --key-file, any"
+                "of issuer \"{name}\" only {taken} is taken; with --key-file and without --issuer, any"
             )));
         }
         Ok(Some(algorithm))
@@ -150,28 +158,35 @@ impl Args {
         })
     }
 
-    /// Whether a server with this configuration would take what the token is going to say. Asks the verifier itself,
-    /// with a key of the moment: the real one may be elsewhere.
+    /// Whether a server with this configuration would take the token. Asks the verifier itself; where that has no keys,
+    /// because they are fetched or belong to somebody else, the claims alone, signed with a key of the moment.
     fn check(
         &self,
         config: &Config,
-        issuer: &IssuerSettings,
+        issuer: IssuerSettings,
         claims: &Claims,
+        token: &str,
         now: u64,
     ) -> Result<(), Failure> {
         const KEY: [u8; 32] = [0; 32];
-        let trial = IssuerSettings {
-            name: issuer.name.clone(),
-            issuer: issuer.issuer.clone(),
-            audience: issuer.audience.clone(),
-            algorithms: Vec::new(),
-            keys: KeySettings::Secret(KEY.to_vec()),
-            user_claim: issuer.user_claim.clone(),
-            roles_claim: issuer.roles_claim.clone(),
+        let refused = |why: &str| Failure::Text(format!("the server would refuse it: {why}"));
+        let rules = config.token_rules();
+        if token.len() > rules.bytes_max {
+            return Err(refused(&format!("it has {} bytes, {} are allowed", token.len(), rules.bytes_max)));
+        }
+        let is_foreign = self.issuer.is_none() && self.key_file.is_some();
+        let (issuer, token) = if is_foreign || matches!(issuer.keys, KeySettings::JwksUrl(_)) {
+            let mut key = SigningKey::secret(Algorithm::HS256, &KEY).map_err(Failure::Text)?;
+            if let Some(id) = &self.key_id {
+                key = key.named(id);
+            }
+            let keys = KeySettings::Secret(KEY.to_vec());
+            let trial = IssuerSettings { algorithms: Vec::new(), keys, ..issuer };
+            (trial, sign(&key, &claims.to_string()).map_err(Failure::Text)?)
+        } else {
+            (issuer, token.to_owned())
         };
-        let verifier = Verifier::new(vec![trial], config.token_rules()).map_err(Failure::Text)?;
-        let key = SigningKey::secret(Algorithm::HS256, &KEY).map_err(Failure::Text)?;
-        let token = sign(&key, &claims.to_string()).map_err(Failure::Text)?;
+        let verifier = Verifier::new(vec![issuer], rules).map_err(Failure::Text)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::Text(error.to_string()))?;
         let verdict = runtime.block_on(async {
@@ -183,7 +198,7 @@ impl Args {
                 }
             }
         });
-        verdict.map_err(|error| Failure::Text(format!("the server would refuse it: {}", error.text)))
+        verdict.map_err(|error| refused(&error.text))
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::schemas::{Epoch, Offset};
 
 /// Users or roles that one operation names at most.
 pub(super) const LIST_MAX: usize = 1000;
@@ -54,10 +55,10 @@ impl Scope<'_> {
 pub(super) struct Since<'a> {
     /// The epoch, as answers give it.
     #[serde(borrow)]
-    #[schema(value_type = String, required = true)]
+    #[schema(value_type = Epoch, required = true)]
     pub(super) epoch: Text<'a>,
     /// The offset, as answers give it.
-    #[schema(value_type = u64, required = true)]
+    #[schema(value_type = Offset, required = true)]
     pub(super) offset: Option<u64>,
 }
 

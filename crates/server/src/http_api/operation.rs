@@ -30,6 +30,10 @@ pub(super) trait Operation: Sized + Send + 'static {
     const IN_BATCH: bool = false;
     /// Whether it honours an idempotency key.
     const KEYED: bool = false;
+    /// Of each of these groups of members, one has to be given and no more.
+    const ONE_OF: &'static [&'static [&'static str]] = &[];
+    /// What it may be refused for beyond what every operation may be.
+    const ERRORS: &'static [ErrorCode] = &[];
     /// Whether its body holds many messages.
     const MANY: bool = false;
     /// The body.
@@ -63,6 +67,8 @@ pub(super) struct Route {
     pub(super) in_batch: bool,
     pub(super) keyed: bool,
     pub(super) many: bool,
+    pub(super) one_of: &'static [&'static [&'static str]],
+    pub(super) errors: &'static [ErrorCode],
     pub(super) call: Call,
     pub(super) request: Shape,
     pub(super) reply: Shape,
@@ -92,6 +98,8 @@ impl Route {
             in_batch: O::IN_BATCH,
             keyed: O::KEYED,
             many: O::MANY,
+            one_of: O::ONE_OF,
+            errors: O::ERRORS,
             call: call::<O>,
             request: Shape::of::<O::Request<'static>>(),
             reply: Shape::of::<O::Reply>(),

@@ -23,6 +23,8 @@ use utoipa::ToSchema;
 
 use super::operation::Route;
 
+pub(super) use disconnect::CLOSING_CODES;
+
 /// Every operation there is.
 pub(super) fn routes() -> &'static [Route] {
     &ROUTES

@@ -16,7 +16,7 @@ fn the_http_api_has_commands() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
-    ask(&["publish", "room", "1"]);
+    assert_eq!(ask(&["publish", "room", "1", "--json"])["offset"], 1);
     ask(&["publish", "room", "2"]);
     let history = ask(&["history", "room", "--limit", "1", "--reverse"]);
     assert_eq!(history["messages"][0]["data"], 2, "{history}");
@@ -122,12 +122,16 @@ fn tail_follows_everything() {
 fn help_shows_examples_and_no_flags_of_the_server() {
     let home = Home::new("help");
     for command in
-        ["publish", "tail", "presence", "history", "channels", "connections", "disconnect", "token"]
+        ["publish", "tail", "presence", "history", "channels", "connections", "disconnect", "token", "bench"]
     {
         let output = home.run(&[command, "--help"]);
         let shown = text(&output.stdout);
         assert!(shown.contains("Example"), "{shown}");
-        assert!(!shown.contains("--listen") && !shown.contains("--origin"), "{shown}");
+        assert!(!shown.contains("  --listen") && !shown.contains("--origin"), "{shown}");
+    }
+    for command in ["serve", "check", "completions", "man"] {
+        let output = home.run(&[command, "--help"]);
+        assert!(text(&output.stdout).contains("Example"), "{command}");
     }
     let completions = home.run(&["completions", "bash"]);
     assert!(text(&completions.stdout).contains("complete -F _fanfare"), "completions");

@@ -176,6 +176,43 @@ fn a_token_can_be_signed_with_a_private_key() {
 }
 
 #[test]
+fn a_program_gets_the_token_and_its_claims() {
+    let home = started("token-json");
+    let output = home.run(&["token", "--user", "ann", "--channel", "chat:lobby=publish", "--json"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let claims = &told["claims"];
+    assert_eq!(claims["sub"], "ann");
+    assert_eq!(claims["channels"], serde_json::json!([{"channel": "chat:lobby", "allow": ["publish"]}]));
+    let secret = std::fs::read_to_string(home.0.join(".local/share/fanfare/token.secret")).unwrap();
+    let verifier = verifier(issuer(KeySettings::Secret(secret.trim().as_bytes().to_vec())));
+    let verified = verify(&verifier, told["token"].as_str().unwrap());
+    assert_eq!(verified.standing.expires_unix_ms.unwrap() / 1000, claims["exp"].as_u64().unwrap());
+}
+
+/// With a private key, a token was signed that the issuer's own public key does not verify, or in a way that the issuer
+/// does not take.
+#[test]
+fn a_private_key_that_is_not_the_issuers_signs_nothing() {
+    let home = Home::new("token-foreign");
+    let pair = || rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let (own, other) = (pair(), pair());
+    std::fs::write(home.0.join("public.pem"), own.public_key_pem()).unwrap();
+    std::fs::write(home.0.join("own.pem"), own.serialize_pem()).unwrap();
+    std::fs::write(home.0.join("other.pem"), other.serialize_pem()).unwrap();
+    let file =
+        "[issuers.shop]\nissuer = \"shop\"\npublic_key_file = \"public.pem\"\nalgorithms = \"ES256\"\n";
+    std::fs::write(home.0.join("f.toml"), file).unwrap();
+    let shop = ["--config", "f.toml", "--issuer", "shop", "--user", "ann"];
+    token(&home, &[&shop[..], &["--key-file", "own.pem"]].concat());
+    let (code, said) = refused(&home, &[&shop[..], &["--key-file", "other.pem"]].concat());
+    assert!(code == 1 && said.contains("the server would refuse it"), "{said}");
+    let (code, said) =
+        refused(&home, &[&shop[..], &["--key-file", "own.pem", "--algorithm", "ES384"]].concat());
+    assert!(code == 2 && said.contains("only ES256"), "{said}");
+}
+
+#[test]
 fn what_no_server_would_take_is_not_signed() {
     let home = Home::new("token-refused");
     let (_, said) = refused(&home, &["--user", "ann"]);
@@ -183,11 +220,22 @@ fn what_no_server_would_take_is_not_signed() {
     assert!(!home.0.join(".local").exists(), "looking makes nothing");
     let home = started("token-odd");
     let long = "x".repeat(300);
+    let much = format!("\"{}\"", "x".repeat(5000));
+    let many = vec!["--channel=a"; 300];
+    let (_, said) = refused(&home, &[&["--user", "ann"], &many[..]].concat());
+    assert!(said.contains("the server would refuse it"), "{said}");
     for (arguments, code, wanted) in [
         (&[][..], 2, "--user"),
         (&["--user", ""], 1, "user id"),
         (&["--user", &long], 1, "user id"),
         (&["--user", "ann", "--info", "{"], 2, "--info is no JSON"),
+        (&["--user", "ann", "--info", &much], 1, "\"info\""),
+        (&["--user", "ann", "--role", ""], 1, "role"),
+        (&["--user", "ann", "--id", ""], 1, "\"jti\""),
+        (&["--user", "ann", "--key-id", &long], 1, "\"kid\""),
+        (&["--user", "ann", "--expires", "0s"], 2, "--expires"),
+        (&["--user", "ann", "--channel", "a="], 2, "operations: subscribe, publish"),
+        (&["--user", "ann", "--pattern", "*.*.*.*"], 2, "not a valid pattern"),
         (&["--user", "ann", "--expires", "soon"], 2, "--expires"),
         (&["--user", "ann", "--expires", "60d"], 1, "longer to live"),
         (&["--user", "ann", "--channel", ""], 2, "not a valid channel"),

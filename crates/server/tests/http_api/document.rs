@@ -26,7 +26,11 @@ async fn the_document_is_whole_and_true() {
             assert_ne!(status, 404, "{method} {path}");
             assert_eq!(status == 405, listed.is_null(), "{method} {path}");
             if path.starts_with("/api/") && !listed.is_null() {
-                assert!(listed["responses"]["default"].is_object() && listed["security"].is_array());
+                let responses = listed["responses"].as_object().unwrap();
+                for status in ["200", "400", "401", "429", "500", "503"] {
+                    assert!(responses.contains_key(status), "{method} {path} {status}");
+                }
+                assert!(!responses.contains_key("default") && listed["security"].is_array());
             }
         }
     }
@@ -48,6 +52,50 @@ async fn the_schemas_say_what_is_required() {
     assert_eq!(schemas["Since"]["required"], json!(["epoch", "offset"]));
     assert_eq!(schemas["PublishRequest"]["additionalProperties"], false);
     assert_eq!(schemas["PublishReply"]["required"], json!(["offset", "epoch", "duplicate"]));
+}
+
+/// The document let a caller send both of two members that exclude each other, or neither, and a name of any length; it
+/// had no status but 200 and "default".
+#[tokio::test]
+async fn the_schemas_say_what_the_server_checks() {
+    let server = start().await;
+    let document = server.finish(server.request(Method::GET, "/openapi.json")).await.json();
+    let schemas = &document["components"]["schemas"];
+    let channel = &schemas["Channel"];
+    assert_eq!((&channel["minLength"], &channel["maxLength"]), (&json!(1), &json!(255)));
+    assert!(channel["pattern"].is_string() && schemas["Pattern"]["pattern"].is_string());
+    let publish = &schemas["PublishRequest"];
+    assert_eq!(publish["properties"]["channel"]["$ref"], "#/components/schemas/Channel");
+    assert_eq!(publish["oneOf"][0], json!({"required": ["data"]}));
+    assert_eq!(publish["oneOf"].as_array().unwrap().len(), 2);
+    assert_eq!(schemas["SendRequest"]["allOf"].as_array().unwrap().len(), 2, "whom, and what");
+    let limit = &schemas["ChannelsRequest"]["properties"]["limit"];
+    assert_eq!((&limit["minimum"], &limit["maximum"]), (&json!(0), &json!(1000)));
+    assert_eq!(limit["format"], "int32");
+    let history = &document["paths"]["/api/history"]["get"];
+    let since = &history["parameters"][2];
+    assert_eq!(
+        (&since["name"], &since["schema"]["$ref"]),
+        (&json!("since.offset"), &json!("#/components/schemas/Offset"))
+    );
+    let gone = &history["responses"]["410"]["content"]["application/json"]["schema"]["allOf"][1];
+    assert_eq!(gone["properties"]["error"]["properties"]["code"]["enum"], json!(["history_unavailable"]));
+    let wait = &document["components"]["responses"]["Error503"]["headers"]["Retry-After"];
+    assert!(wait.is_object(), "when to try again");
+}
+
+/// Who copies an example out of the document gets no error.
+#[tokio::test]
+async fn every_example_is_carried_out() {
+    let server = start().await;
+    let document = server.finish(server.request(Method::GET, "/openapi.json")).await.json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(operation) = path.strip_prefix("/api/") else { continue };
+        let schema = &item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let schema = document.pointer(schema.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
+        assert!(schema["example"].is_object(), "{path} has an example");
+        server.done(operation, schema["example"].clone()).await;
+    }
 }
 
 #[tokio::test]

@@ -13,9 +13,13 @@ const resolved = (api, part) =>
 
 const typeOf = (schema) => {
   if (schema.$ref) return schema.$ref.split("/").pop();
+  if (schema.oneOf && !schema.type) return schema.oneOf.map(typeOf).join(" or ");
   const type = [schema.type ?? "any"].flat().join(" or ");
   return type === "array" && schema.items ? `list of ${typeOf(schema.items)}` : type;
 };
+
+/** What a member is for: one that may be null says it of its other form. */
+const meaning = (member) => member.description ?? member.oneOf?.find((form) => form.description)?.description ?? "";
 
 /** A table of the members of a schema. */
 const members = (schema) => {
@@ -26,14 +30,15 @@ const members = (schema) => {
   for (const [name, member] of Object.entries(schema.properties ?? {})) {
     const row = element("tr");
     const needed = schema.required?.includes(name) ? " (required)" : "";
-    row.append(element("td", name + needed), element("td", typeOf(member)), element("td", member.description ?? ""));
+    row.append(element("td", name + needed), element("td", typeOf(member)), element("td", meaning(member)));
     table.append(row);
   }
   return table;
 };
 
-/** A body to begin with: the members that have to be there. */
+/** A body to begin with: the document's own example, else the members that have to be there. */
 const example = (schema) => {
+  if (schema.example) return JSON.stringify(schema.example, null, 2);
   const body = {};
   for (const name of schema.required ?? []) {
     const type = [schema.properties?.[name]?.type ?? "string"].flat()[0];

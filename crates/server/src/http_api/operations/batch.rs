@@ -10,7 +10,9 @@ use fanfare_protocol::dialect::excerpt;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::routes;
 use crate::http_api::ApiState;
@@ -25,16 +27,33 @@ const OPERATIONS_MAX: usize = 1000;
 /// Operations, carried out in this order; one that fails does not keep the others.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"operations": [{"publish": {"channel": "chat:lobby", "data": "hello"}}]}))]
 pub(in crate::http_api) struct BatchRequest<'a> {
     /// Objects of one member each: the operation's name, and its body. `publish`, `broadcast`, `send`,
     /// `subscribe`, `unsubscribe`, `disconnect` and `revoke` may stand here.
     #[serde(borrow)]
-    #[schema(
-        value_type = Vec<BTreeMap<String, Value>>, required = true, max_items = 1000,
-        example = json!([{"publish": {"channel": "chat:lobby", "data": "hello"}}])
-    )]
+    #[schema(value_type = Vec<BatchOperation>, required = true, max_items = 1000)]
     operations: Option<Vec<&'a RawValue>>,
 }
+
+/// An operation of a batch, as the document shows it.
+pub(in crate::http_api) struct BatchOperation;
+
+impl PartialSchema for BatchOperation {
+    fn schema() -> RefOr<Schema> {
+        let mut object = ObjectBuilder::new()
+            .description(Some("One member: the operation's name, and its body"))
+            .max_properties(Some(1))
+            .min_properties(Some(1))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        for route in routes().iter().filter(|route| route.in_batch) {
+            object = object.property(route.name, Ref::from_schema_name(&route.request.name));
+        }
+        object.into()
+    }
+}
+
+impl ToSchema for BatchOperation {}
 
 /// The results, in the order of the operations.
 #[derive(Serialize, ToSchema)]

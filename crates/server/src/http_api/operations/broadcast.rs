@@ -15,15 +15,17 @@ use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Scope, Text, given, present};
 use crate::http_api::operation::Operation;
+use crate::http_api::schemas::{Epoch, Label, Offset, Room};
 
 /// A message to a room, or without one to every connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"room": "chat:lobby", "message": "hello"}))]
 pub(in crate::http_api) struct BroadcastRequest<'a> {
     /// Which channel. Left out or empty it means everyone. It may not be `null`: a caller whose room got lost does not
     /// mean everyone.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 0, max_length = 255, required = false, example = "chat:lobby")]
+    #[schema(value_type = Room, required = false)]
     room: Text<'a>,
     /// Any JSON value. Either `message` or `data`.
     #[serde(borrow, default, deserialize_with = "present")]
@@ -34,7 +36,7 @@ pub(in crate::http_api) struct BroadcastRequest<'a> {
     #[schema(value_type = Value, required = false)]
     data: Option<&'a RawValue>,
     /// With a room: the first result under this key is the result of every repetition.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<Label>, required = false)]
     idempotency_key: Text<'a>,
     /// Without a room: whether the message, which has to be an object, is the whole message in every dialect.
     #[serde(default)]
@@ -49,11 +51,11 @@ pub(in crate::http_api) struct BroadcastReply {
     success: bool,
     /// Its number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, required = false)]
+    #[schema(value_type = Offset, required = false)]
     offset: Option<u64>,
     /// The life of the numbering.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Epoch, required = false)]
     epoch: Option<String>,
     /// Whether the idempotency key had been used, so that this is the first result again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +75,8 @@ impl Operation for Broadcast {
     const ABOUT: &'static str = "Send a message to a room or to everyone";
     const IN_BATCH: bool = true;
     const KEYED: bool = true;
+    const ONE_OF: &'static [&'static [&'static str]] = &[&["message", "data"]];
+    const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidChannel, ErrorCode::UnknownNamespace];
     type Request<'a> = BroadcastRequest<'a>;
     type Reply = BroadcastReply;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use fanfare_protocol::ChannelName;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,6 +12,7 @@ use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Scope, Text};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
+use crate::http_api::schemas::Channel;
 
 const PAGE_DEFAULT: u32 = 100;
 const PAGE_MAX: u32 = 1000;
@@ -19,15 +20,16 @@ const PAGE_MAX: u32 = 1000;
 /// Which channels.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"prefix": "chat:", "limit": 10}))]
 pub(in crate::http_api) struct ChannelsRequest<'a> {
     /// Only names that begin so.
-    #[schema(value_type = String, required = false, example = "chat:")]
+    #[schema(value_type = Option<String>, required = false, example = "chat:")]
     prefix: Text<'a>,
     /// Only names after this one: the last one of the page before.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<Channel>, required = false)]
     after: Text<'a>,
     /// At most so many.
-    #[schema(value_type = u32, required = false, default = 100, maximum = 1000)]
+    #[schema(value_type = Option<u32>, required = false, default = 100, maximum = 1000)]
     limit: Option<u32>,
 }
 
@@ -42,6 +44,7 @@ pub(in crate::http_api) struct ChannelsReply {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct ListedChannel {
     /// Its name.
+    #[schema(value_type = Channel)]
     channel: String,
     /// Connections subscribed to it.
     connections: u32,
@@ -63,6 +66,7 @@ impl Operation for Channels {
         Parameter::optional("after", ParameterKind::Text, "Only names after this one"),
         Parameter::optional("limit", ParameterKind::Number, "At most so many"),
     ]);
+    const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidChannel];
     type Request<'a> = ChannelsRequest<'a>;
     type Reply = ChannelsReply;
 

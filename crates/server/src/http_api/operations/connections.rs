@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fanfare_protocol::ErrorCode;
 use fanfare_protocol::command::Topic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::http_api::fields::{self, Scope, Text};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
 use crate::http_api::reply::Moment;
+use crate::http_api::schemas::{Channel, Connection, Pattern, User};
 use crate::inspection::{ConnectionFilter, ConnectionState};
 
 const PAGE_DEFAULT: u32 = 100;
@@ -20,18 +22,19 @@ const PAGE_MAX: u32 = 1000;
 /// Which connections.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"user": "ann"}))]
 pub(in crate::http_api) struct ConnectionsRequest<'a> {
     /// Only this user's.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<User>, required = false)]
     user: Text<'a>,
     /// Only those subscribed to this channel.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<Channel>, required = false)]
     channel: Text<'a>,
     /// Only those after this one: the last one of the page before.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Option<Connection>, required = false)]
     after: Text<'a>,
     /// At most so many.
-    #[schema(value_type = u32, required = false, default = 100, maximum = 1000)]
+    #[schema(value_type = Option<u32>, required = false, default = 100, maximum = 1000)]
     limit: Option<u32>,
 }
 
@@ -46,10 +49,11 @@ pub(in crate::http_api) struct ConnectionsReply {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct ListedConnection {
     /// Its id.
+    #[schema(value_type = Connection)]
     connection: String,
     /// Whose; nothing while anonymous.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = User, required = false)]
     user: Option<String>,
     /// What it speaks.
     dialect: &'static str,
@@ -61,8 +65,10 @@ pub(in crate::http_api) struct ListedConnection {
     #[schema(value_type = f64)]
     connected: Moment,
     /// The channels it is subscribed to.
+    #[schema(value_type = Vec<Channel>)]
     channels: Vec<String>,
     /// The patterns it listens to.
+    #[schema(value_type = Vec<Pattern>)]
     patterns: Vec<String>,
     /// Bytes that wait to be written to it.
     outbox_bytes: usize,
@@ -101,6 +107,7 @@ impl Operation for Connections {
         Parameter::optional("after", ParameterKind::Text, "Only those after this one"),
         Parameter::optional("limit", ParameterKind::Number, "At most so many"),
     ]);
+    const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidChannel];
     type Request<'a> = ConnectionsRequest<'a>;
     type Reply = ConnectionsReply;
 

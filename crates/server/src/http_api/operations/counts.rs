@@ -14,6 +14,7 @@ use crate::http_api::query::Parameter;
 /// Nothing to say.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub(in crate::http_api) struct CountsRequest {}
 
 /// The node in numbers.

@@ -13,10 +13,11 @@ use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{Addressed, Scope, Text};
 use crate::http_api::operation::Operation;
+use crate::http_api::schemas::{ClosingCode, Connection, User};
 
 /// What a backend may close with: neither what accuses the client of breaking the protocol nor what a server
 /// says of itself.
-const CODES: [CloseCode; 7] = [
+pub(in crate::http_api) const CLOSING_CODES: [CloseCode; 7] = [
     CloseCode::Normal,
     CloseCode::PolicyViolation,
     CloseCode::ServiceRestart,
@@ -29,18 +30,19 @@ const CODES: [CloseCode; 7] = [
 /// Whom, and why. Exactly one of `user`, `users` and `connection`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"user": "ann", "code": 4003}))]
 pub(in crate::http_api) struct DisconnectRequest<'a> {
     /// Every connection of this user.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<User>, required = false)]
     user: Text<'a>,
     /// Every connection of these users.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Option<Vec<User>>, required = false, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
     /// This connection.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Option<Connection>, required = false)]
     connection: Text<'a>,
     /// The close code: 1000, 1008, 1012, 1013, 4000, 4001 or 4003. With 1012 and 1013 clients connect again.
-    #[schema(value_type = u16, required = false, default = 4000)]
+    #[schema(value_type = Option<ClosingCode>, required = false, default = 4000)]
     code: Option<u16>,
 }
 
@@ -53,6 +55,7 @@ impl Operation for Disconnect {
     const NAME: &'static str = "disconnect";
     const ABOUT: &'static str = "Close connections";
     const IN_BATCH: bool = true;
+    const ONE_OF: &'static [&'static [&'static str]] = &[&["user", "users", "connection"]];
     type Request<'a> = DisconnectRequest<'a>;
     type Reply = Done;
 
@@ -61,10 +64,10 @@ impl Operation for Disconnect {
         let target =
             Addressed { user, users, roles: &None, connection }.target(&["user", "users", "connection"])?;
         let number = code.unwrap_or(CloseCode::Disconnected.number());
-        let code = CODES.into_iter().find(|code| code.number() == number).ok_or_else(|| {
+        let code = CLOSING_CODES.into_iter().find(|code| code.number() == number).ok_or_else(|| {
             ApiError::invalid(
                 "code",
-                &format!("one of {}", CODES.map(|code| code.number().to_string()).join(", ")),
+                &format!("one of {}", CLOSING_CODES.map(|code| code.number().to_string()).join(", ")),
             )
         })?;
         Ok(Self { target, code })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fanfare_protocol::command::HistoryRange;
-use fanfare_protocol::{ChannelName, Publication};
+use fanfare_protocol::{ChannelName, ErrorCode, Publication};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use crate::http_api::fields::{self, Scope, Since, Text};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
 use crate::http_api::reply::{self, Moment};
+use crate::http_api::schemas::{Base64, Channel, Epoch, Label, Offset, Tags, User};
 
 /// Messages of a page when no number is given.
 const PAGE_DEFAULT: u32 = 100;
@@ -22,19 +23,20 @@ const PAGE_DEFAULT: u32 = 100;
 /// Which past messages of which channel.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"channel": "chat:lobby", "limit": 10, "reverse": true}))]
 pub(in crate::http_api) struct HistoryRequest<'a> {
     /// Which channel.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = true)]
+    #[schema(value_type = Channel, required = true)]
     channel: Text<'a>,
     /// Messages after this place, or before it when reversed.
     #[serde(borrow)]
-    #[schema(value_type = Since<'static>, required = false)]
+    #[schema(value_type = Option<Since<'static>>, required = false)]
     since: Option<Since<'a>>,
     /// At most so many; 0 asks only for the place of the newest.
-    #[schema(value_type = u32, required = false, default = 100)]
+    #[schema(value_type = Option<u32>, required = false, default = 100)]
     limit: Option<u32>,
     /// Newest first.
-    #[schema(value_type = bool, required = false)]
+    #[schema(value_type = Option<bool>, required = false)]
     reverse: Option<bool>,
 }
 
@@ -44,8 +46,10 @@ pub(in crate::http_api) struct HistoryReply {
     /// The messages, in the order asked for.
     messages: Vec<PastMessage>,
     /// The life of the numbering.
+    #[schema(value_type = Epoch)]
     epoch: String,
     /// The number of the channel's newest message.
+    #[schema(value_type = Offset)]
     offset: u64,
     /// Whether further messages lie beyond the last one of these.
     more: bool,
@@ -55,10 +59,11 @@ pub(in crate::http_api) struct HistoryReply {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct PastMessage {
     /// Its number.
+    #[schema(value_type = Offset)]
     offset: u64,
     /// The user it came from, for an anonymous sender the connection, for the backend nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = User, required = false)]
     from: Option<String>,
     /// What was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,18 +71,18 @@ pub(in crate::http_api) struct PastMessage {
     data: Option<Box<RawValue>>,
     /// Bytes in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Base64, required = false)]
     binary: Option<String>,
     /// When, in seconds of Unix time.
     #[schema(value_type = f64)]
     timestamp: Moment,
     /// Its labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
+    #[schema(value_type = Tags, required = false)]
     tags: BTreeMap<String, String>,
     /// Its key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Label, required = false)]
     key: Option<String>,
 }
 
@@ -96,6 +101,12 @@ impl Operation for History {
         Parameter::optional("limit", ParameterKind::Number, "At most so many"),
         Parameter::optional("reverse", ParameterKind::Flag, "Newest first"),
     ]);
+    const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidChannel,
+        ErrorCode::UnknownNamespace,
+        ErrorCode::HistoryDisabled,
+        ErrorCode::HistoryUnavailable,
+    ];
     type Request<'a> = HistoryRequest<'a>;
     type Reply = HistoryReply;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fanfare_protocol::ChannelName;
 use fanfare_protocol::event::Member;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -14,13 +14,15 @@ use crate::http_api::fields::{self, Scope, Text};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
 use crate::http_api::reply::{self, Moment};
+use crate::http_api::schemas::{Channel, User};
 
 /// Which channel.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"channel": "chat:lobby"}))]
 pub(in crate::http_api) struct PresenceRequest<'a> {
     /// Which channel.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = true)]
+    #[schema(value_type = Channel, required = true)]
     channel: Text<'a>,
 }
 
@@ -39,6 +41,7 @@ pub(in crate::http_api) struct PresenceReply {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct PresentMember {
     /// The user, or for an anonymous connection its id.
+    #[schema(value_type = User)]
     user: String,
     /// How many of the user's connections are there; 0 while a broken one may come back.
     connections: u32,
@@ -73,6 +76,8 @@ impl Operation for Presence {
     const ABOUT: &'static str = "Get the members of a channel";
     const QUERY: Option<&'static [Parameter]> =
         Some(&[Parameter::required("channel", ParameterKind::Text, "Which channel")]);
+    const ERRORS: &'static [ErrorCode] =
+        &[ErrorCode::InvalidChannel, ErrorCode::UnknownNamespace, ErrorCode::PresenceDisabled];
     type Request<'a> = PresenceRequest<'a>;
     type Reply = PresenceReply;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fanfare_protocol::ChannelName;
+use fanfare_protocol::{ChannelName, ErrorCode};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,13 +14,15 @@ use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, LIST_MAX, Scope};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
+use crate::http_api::schemas::Channel;
 
 /// Which channels.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"channels": ["chat:lobby", "chat:garden"]}))]
 pub(in crate::http_api) struct PresenceCountsRequest<'a> {
     /// Which channels.
-    #[schema(value_type = Vec<String>, required = true, max_items = 1000)]
+    #[schema(value_type = Vec<Channel>, required = true, max_items = 1000)]
     channels: Option<Vec<Cow<'a, str>>>,
 }
 
@@ -47,6 +49,8 @@ impl Operation for PresenceCounts {
     const ABOUT: &'static str = "Count the members of channels";
     const QUERY: Option<&'static [Parameter]> =
         Some(&[Parameter::required("channels", ParameterKind::List, "Which channels; repeated for each")]);
+    const ERRORS: &'static [ErrorCode] =
+        &[ErrorCode::InvalidChannel, ErrorCode::UnknownNamespace, ErrorCode::PresenceDisabled];
     type Request<'a> = PresenceCountsRequest<'a>;
     type Reply = PresenceCountsReply;
 

@@ -11,6 +11,7 @@ use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Addressed, Scope, Text};
 use crate::http_api::operation::Operation;
+use crate::http_api::schemas::{TokenId, User};
 use crate::node::unix_ms;
 use crate::revocations::{Revoked, TOKEN_ID_BYTES_MAX};
 
@@ -22,22 +23,23 @@ const CLOCKS_APART_MS: u64 = 60_000;
 /// Which tokens. Exactly one of `token`, `tokens`, `user` and `users`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"user": "ann"}))]
 pub(in crate::http_api) struct RevokeRequest<'a> {
     /// The token with this id, its claim `jti`.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<TokenId>, required = false)]
     token: Text<'a>,
     /// The tokens with these ids.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Option<Vec<TokenId>>, required = false, min_items = 1, max_items = 1000)]
     tokens: Option<Vec<Cow<'a, str>>>,
     /// Every token of this user.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<User>, required = false)]
     user: Text<'a>,
     /// Every token of these users.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Option<Vec<User>>, required = false, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
     /// With `user` or `users`: only tokens issued before this time, in seconds of Unix time; otherwise all of before the
     /// end of this second. A token without `iat` counts as older.
-    #[schema(value_type = f64, required = false)]
+    #[schema(value_type = Option<f64>, required = false)]
     before: Option<f64>,
 }
 
@@ -47,6 +49,7 @@ impl Operation for Revoke {
     const NAME: &'static str = "revoke";
     const ABOUT: &'static str = "Take tokens back, and close the connections that came with them";
     const IN_BATCH: bool = true;
+    const ONE_OF: &'static [&'static [&'static str]] = &[&["token", "tokens", "user", "users"]];
     type Request<'a> = RevokeRequest<'a>;
     type Reply = Done;
 

@@ -16,32 +16,34 @@ use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Addressed, Scope, Text, present};
 use crate::http_api::operation::Operation;
+use crate::http_api::schemas::{Base64, Connection, User};
 
 /// A message to people. Exactly one of `user`, `users`, `roles` and `connection`; either `data` or `binary`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"user": "ann", "data": {"type": "invitation", "to": "chat:lobby"}}))]
 pub(in crate::http_api) struct SendRequest<'a> {
     /// To every connection of this user.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<User>, required = false)]
     user: Text<'a>,
     /// To every connection of these users.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Option<Vec<User>>, required = false, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
     /// To every connection that has one of these roles.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Option<Vec<String>>, required = false, min_items = 1, max_items = 1000)]
     roles: Option<Vec<Cow<'a, str>>>,
     /// To this connection.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Option<Connection>, required = false)]
     connection: Text<'a>,
     /// Any JSON value.
     #[serde(borrow, default, deserialize_with = "present")]
     #[schema(value_type = Value, required = false)]
     data: Option<&'a RawValue>,
     /// Bytes in base64.
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Option<Base64>, required = false)]
     binary: Text<'a>,
     /// The user in whose name; nobody's without.
-    #[schema(value_type = String, min_length = 1, max_length = 255, required = false)]
+    #[schema(value_type = Option<User>, required = false)]
     from: Text<'a>,
     /// Whether `data`, which has to be an object, is the whole message in every dialect. Then nothing says who sent it.
     #[serde(default)]
@@ -58,6 +60,8 @@ impl Operation for Send {
     const NAME: &'static str = "send";
     const ABOUT: &'static str = "Send a message to users, roles or a connection";
     const IN_BATCH: bool = true;
+    const ONE_OF: &'static [&'static [&'static str]] =
+        &[&["user", "users", "roles", "connection"], &["data", "binary"]];
     type Request<'a> = SendRequest<'a>;
     type Reply = Done;
 

@@ -14,13 +14,15 @@ use crate::http_api::fields::{self, Scope};
 use crate::http_api::operation::Operation;
 use crate::http_api::query::{Parameter, ParameterKind};
 use crate::http_api::reply::Moment;
+use crate::http_api::schemas::User;
 
 /// Which users.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"users": ["ann", "bob"]}))]
 pub(in crate::http_api) struct UsersRequest<'a> {
     /// Their ids.
-    #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<User>, required = true, min_items = 1, max_items = 1000)]
     users: Option<Vec<Cow<'a, str>>>,
 }
 
@@ -35,6 +37,7 @@ pub(in crate::http_api) struct UsersReply {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct ListedUser {
     /// Their id.
+    #[schema(value_type = User)]
     user: String,
     /// `online`, `away` or `offline`.
     status: &'static str,
