@@ -14,6 +14,7 @@
 //! - `handlers`, `embedding`: in an application
 //! - `administration`: the listener for metrics
 //! - `canaries`: secrets sent by every road, and searched for
+//! - `reload`: SIGHUP under clients that are connected
 //! - `process`: the binary, where it matters that it is a process
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
@@ -40,6 +41,7 @@ mod raw_socket_floods;
 mod raw_socket_frames;
 mod raw_socket_http;
 mod recovery;
+mod reload;
 mod support;
 mod tls;
 mod tls_renewal;
