@@ -127,7 +127,7 @@ async fn origins_and_rates_of_connections_that_are_there_count_at_once() {
         )
         .await;
     assert_eq!(upgrade().await, 101);
-    client.ask(&json!({"type": "publish", "id": 2, "channel": "a", "data": 1}), "published").await;
+    client.ask(&json!({"type": "publish", "id": 2, "channel": "a", "data": 1}), "response").await;
     let refused = client.ask(&json!({"type": "publish", "id": 3, "channel": "a", "data": 1}), "error").await;
     assert_eq!(refused["code"], "rate_limited");
 }
