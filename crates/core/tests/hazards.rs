@@ -461,3 +461,25 @@ fn subscriptions_are_bounded_per_connection_and_places_come_free() {
          ann> subscribed #5 c B.0 replayed=0",
     );
 }
+
+/// Messages were measured by the computer's clock: when it was set forward, as at the first contact with a time server,
+/// histories were empty at once.
+#[test]
+fn a_clock_that_is_set_expires_nothing() {
+    check_with(
+        |setup| setup.fallback.history_ttl_ms = 1000,
+        "open ann
+         ann: subscribe x
+         ann> subscribed x A.0 replayed=0
+         api publish x 1
+         ann> message x A.1 1
+         api> published A.1
+         jump 3600000
+         wait 500
+         ann: history #1 x
+         ann> history #1 x A.1 [A.1 1]
+         wait 600
+         ann: history #2 x
+         ann> history #2 x A.1 []",
+    );
+}

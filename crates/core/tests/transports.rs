@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use fanfare_core::auth::Identity;
-use fanfare_core::memory::Memory;
+use fanfare_core::memory::{Memory, Moment};
 use fanfare_core::namespace::Namespace;
 use fanfare_core::outbox::Lost;
 use fanfare_core::ports::application::NoApplication;
@@ -57,7 +57,10 @@ impl Node {
         let (settings, now_ms) = (Arc::new(settings), Arc::new(AtomicU64::new(0)));
         let inboxes = Arc::new(HeldInboxes::new(1));
         let clock = now_ms.clone();
-        let clock = Arc::new(move || clock.load(Ordering::Relaxed));
+        let clock = Arc::new(move || {
+            let now_ms = clock.load(Ordering::Relaxed);
+            Moment { steady_ms: now_ms, unix_ms: now_ms }
+        });
         let broker = Arc::new(Memory::new(settings.limits.clone(), 1, clock, inboxes.clone()));
         let lanes: Vec<Box<dyn LaneEncoder>> = vec![Box::new(Bare)];
         let (application, authority) = (Arc::new(NoApplication), Arc::new(NoAuthority));

@@ -22,8 +22,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admission::users::{Arriving, Users};
+use crate::clock::unix_ms;
 use crate::handlers::Running;
-use crate::node::unix_ms;
 use crate::revocations::Revocations;
 pub(crate) use outcomes::Outcomes;
 

@@ -33,6 +33,7 @@ use tokio::sync::oneshot;
 
 use crate::admission::{Admission, Seat};
 use crate::authority::ServerAuthority;
+use crate::clock::unix_ms;
 use crate::config::{AuthErrors, AuthMode};
 use crate::connection::framed::Carrier;
 use crate::connection::stream::Stream;
@@ -45,7 +46,6 @@ use crate::logging::loggable_target;
 use crate::network::csrf::{CsrfRule, check_csrf};
 use crate::network::origin::Standing as Page;
 use crate::network::{self, Denied, Network};
-use crate::node::unix_ms;
 use crate::sessions::{self, Passes, Resumption};
 use crate::upgraded;
 pub(crate) use answer::refused;

@@ -13,6 +13,7 @@
 //! - `admin`: the listener for metrics and administration
 //! - [`demo`]: the page that shows it
 //! - [`config`], [`app`]: settings, and the composition root
+//! - `clock`: the time, by two clocks
 //! - `descriptors`: the limit on file descriptors
 //! - `private_file`: files that only their owner may read
 
@@ -37,6 +38,7 @@ pub mod tls;
 mod admin;
 mod admission;
 mod authority;
+mod clock;
 mod connection;
 mod descriptors;
 mod drain;

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -40,6 +40,7 @@ use tokio::sync::watch;
 use crate::admission::Admission;
 use crate::admission::users::Users;
 use crate::app;
+use crate::clock;
 use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect, Spoken};
 use crate::handle::{self, Fanfare};
@@ -233,7 +234,7 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker = app::broker(&self.limits, seed, Arc::new(unix_ms), shared.clone());
+        let broker = app::broker(&self.limits, seed, Arc::new(clock::now), shared.clone());
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
@@ -372,10 +373,6 @@ impl Node {
     }
 }
 
-pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 fn spoken_first(dialects: &Dialects, name: &str) -> io::Result<Spoken> {
     dialects.by_name(name).ok_or_else(|| io::Error::other(format!("no such dialect: {name}")))
 }
@@ -396,7 +393,7 @@ async fn tick(broker: Arc<dyn Broker>, network: Arc<Network>) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     for turn in 0_u64.. {
         interval.tick().await;
-        broker.tick(unix_ms());
+        broker.tick();
         if turn % TICKS_PER_SWEEP == 0 {
             network.sweep();
         }

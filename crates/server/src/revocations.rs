@@ -145,7 +145,7 @@ impl Fanfare {
             return Err(ErrorCode::InvalidField);
         }
         // Noted first: a credential that is looked at while the shards are told must not pass between the two.
-        let unwritten = self.revocations.note(&revoked, crate::node::unix_ms())?;
+        let unwritten = self.revocations.note(&revoked, crate::clock::unix_ms())?;
         let (target, before_unix_ms) = match revoked {
             Revoked::Tokens(ids) => (Target::Tokens(ids), u64::MAX),
             Revoked::Users(users, before_unix_ms) => (Target::Users(users), before_unix_ms),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare_core::auth::Identity;
 use fanfare_core::limits::RateLimits;
-use fanfare_core::memory::Memory;
+use fanfare_core::memory::{Memory, Moment};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
 use fanfare_core::ports::broker::{
@@ -111,6 +111,8 @@ pub struct Bench {
     pub settings: Arc<Settings>,
     inboxes: Arc<HeldInboxes>,
     clock: Arc<AtomicU64>,
+    /// By how much the clock that people are shown has been set forward.
+    pub(crate) clock_set_ms: Arc<AtomicU64>,
     /// Shards whose deliveries are held back.
     held: Vec<bool>,
 }
@@ -121,11 +123,15 @@ impl Bench {
         let settings = setup.settings();
         let clock = Arc::new(AtomicU64::new(0));
         let inboxes = Arc::new(HeldInboxes::new(setup.shards));
-        let read = clock.clone();
+        let clock_set_ms = Arc::new(AtomicU64::new(0));
+        let (read, set) = (clock.clone(), clock_set_ms.clone());
         let broker = Arc::new(Memory::new(
             settings.limits.clone(),
             setup.seed,
-            Arc::new(move || UNIX_BEGIN_MS + read.load(Ordering::Relaxed)),
+            Arc::new(move || {
+                let steady_ms = read.load(Ordering::Relaxed);
+                Moment { steady_ms, unix_ms: UNIX_BEGIN_MS + steady_ms + set.load(Ordering::Relaxed) }
+            }),
             inboxes.clone(),
         ));
         let application = Arc::new(ScriptedApplication::default());
@@ -163,6 +169,7 @@ impl Bench {
             settings,
             inboxes,
             clock,
+            clock_set_ms,
             held,
         }
     }
@@ -380,7 +387,7 @@ impl Bench {
             let next_ms = due_ms.max(now_ms + 1).min(next_tick_ms).min(end_ms);
             self.clock.store(next_ms, Ordering::Relaxed);
             if next_ms == next_tick_ms {
-                self.broker.tick(UNIX_BEGIN_MS + next_ms);
+                self.broker.tick();
             }
             self.settle();
         }

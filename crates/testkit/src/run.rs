@@ -6,7 +6,7 @@
 //! - `open NAME [user=U] [anonymous] [roles=a,b] [lane=b] [shard=1] [room=R] [resumable] [silent]`
 //! - `NAME closes [CODE]`, `NAME cut`, `NAME detaches`, `NAME blocks`, `NAME takes BYTES`, `NAME reads`, `NAME heard`,
 //!   `NAME begins` (a message that it does not finish), `NAME wsping DATA`, `NAME wspong`
-//! - `wait MS`, `skip MS`, `drain [OVER_MS]`, `restart AFTER_MS OVER_MS`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
+//! - `wait MS`, `skip MS`, `jump MS` (the clock that people are shown is set), `drain [OVER_MS]`, `restart AFTER_MS OVER_MS`, `hold`, `release`, `deliver COUNT`, `lost CHANNEL`
 //! - ` unfinished` after a client's command: the same read brought the beginning of another message
 //! - `api publish CHANNEL DATA`, `api direct TARGET DATA`, `api subscribe|unsubscribe|disconnect TARGET ARGUMENT`,
 //!   `api channels PREFIX`, `api history CHANNEL`; targets are `everyone`, `users=`, `roles=`, `to=NAME`
@@ -94,6 +94,10 @@ impl Bench {
             ("authority", _) => self.find_out(&words),
             ("revoke", _) => self.revoke(&words),
             ("wait", _) => self.wait(parse(words.word(1))),
+            // The clock that people are shown is set forward.
+            ("jump", _) => {
+                self.clock_set_ms.fetch_add(parse(words.word(1)), std::sync::atomic::Ordering::Relaxed);
+            }
             ("skip", _) => self.skip(parse(words.word(1))),
             ("drain" | "restart", _) => self.drain(&words),
             ("hold" | "release", _) => {

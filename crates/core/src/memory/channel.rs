@@ -6,6 +6,7 @@ use fanfare_protocol::event::{Member, Members};
 use fanfare_protocol::{Epoch, Position, Publication};
 use smallvec::SmallVec;
 
+use super::Moment;
 use super::history::History;
 use super::idempotency::Idempotency;
 use super::presence::Presence;
@@ -121,9 +122,9 @@ impl Channel {
     }
 
     /// Numbers and keeps a message.
-    pub(super) fn publish(&mut self, publish: Publish, now_ms: u64, keys_max: usize) -> Arc<Publication> {
+    pub(super) fn publish(&mut self, publish: Publish, now: Moment, keys_max: usize) -> Arc<Publication> {
         self.offset += 1;
-        self.used_ms = now_ms;
+        self.used_ms = now.steady_ms;
         let position = self.position();
         let publication = Arc::new(Publication {
             channel: publish.channel,
@@ -135,28 +136,29 @@ impl Channel {
             exclude_sender: publish.exclude_sender,
             data: publish.data,
             labels: publish.labels,
-            timestamp_ms: now_ms,
+            timestamp_ms: now.unix_ms,
         });
-        self.history.push(publication.clone(), &publish.namespace, now_ms);
+        self.history.push(publication.clone(), &publish.namespace, now.steady_ms);
         if let Some(key) = publish.idempotency_key {
-            let until_ms = now_ms + publish.namespace.idempotency_ttl_ms;
+            let until_ms = now.steady_ms + publish.namespace.idempotency_ttl_ms;
             self.idempotency.remember(key.into_text(), position, until_ms, keys_max);
         }
         publication
     }
 
     /// Adds a connection to the members; returns the member if the user is new here.
-    pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
-        self.used_ms = now_ms;
+    pub(super) fn join(&mut self, subscribe: &Subscribe, now: Moment) -> Option<Member> {
+        self.used_ms = now.steady_ms;
         self.lingers = true;
         if !subscribe.namespace.presence {
             return None;
         }
-        self.presence.join(subscribe, now_ms)
+        self.presence.join(subscribe, now)
     }
 
     /// What the new subscriber is told: its place, what it missed, who is there.
-    pub(super) fn subscribed(&mut self, subscribe: &Subscribe, now_ms: u64, limits: &Limits) -> Subscribed {
+    pub(super) fn subscribed(&mut self, subscribe: &Subscribe, now: Moment, limits: &Limits) -> Subscribed {
+        let now_ms = now.steady_ms;
         let top = self.position();
         let missed =
             subscribe.recover.map(|since| self.history.since(top, since, now_ms, limits.replay_bytes_max));
@@ -167,20 +169,20 @@ impl Channel {
         });
         let presence =
             subscribe.presence.then(|| self.members(limits.presence_listed_max, limits.replay_bytes_max));
-        let own = subscribe.hears_members.then(|| Box::new(self.own(subscribe, now_ms)));
+        let own = subscribe.hears_members.then(|| Box::new(self.own(subscribe, now)));
         Subscribed { position: top, recovered, replay, presence, own }
     }
 
     /// The subscriber as a member; where it is not kept who is there, as far as it says itself.
-    fn own(&self, subscribe: &Subscribe, now_ms: u64) -> Member {
+    fn own(&self, subscribe: &Subscribe, now: Moment) -> Member {
         self.presence.member(&subscribe.member).unwrap_or_else(|| Member {
             user: subscribe.member.clone(),
             name: subscribe.name.clone(),
             connections: 1,
             info: subscribe.info.clone(),
             posted: subscribe.posts_entries,
-            joined_ms: now_ms,
-            last_seen_ms: now_ms,
+            joined_ms: now.unix_ms,
+            last_seen_ms: now.unix_ms,
         })
     }
 

@@ -13,10 +13,17 @@ use crate::namespace::Namespace;
 /// What a publication costs beside its data: itself, its place in the ring, its counters.
 const PUBLICATION_BYTES: usize = size_of::<Publication>() + 64;
 
+/// A message, and when it came, by the clock that is never set.
+#[derive(Debug)]
+struct Kept {
+    publication: Arc<Publication>,
+    since_ms: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Adjacent offsets, oldest first; the last one is the channel's newest message, if it has any at all.
-    ring: VecDeque<Arc<Publication>>,
+    ring: VecDeque<Kept>,
     ttl_ms: u64,
     bytes: usize,
 }
@@ -68,12 +75,12 @@ impl History {
             self.pop_oldest();
         }
         self.bytes += cost(&publication);
-        self.ring.push_back(publication);
+        self.ring.push_back(Kept { publication, since_ms: now_ms });
     }
 
     fn pop_oldest(&mut self) {
         if let Some(oldest) = self.ring.pop_front() {
-            self.bytes -= cost(&oldest);
+            self.bytes -= cost(&oldest.publication);
         }
     }
 
@@ -93,7 +100,7 @@ impl History {
         if self.ttl_ms == 0 {
             return;
         }
-        while self.ring.front().is_some_and(|oldest| oldest.timestamp_ms + self.ttl_ms <= now_ms) {
+        while self.ring.front().is_some_and(|oldest| oldest.since_ms + self.ttl_ms <= now_ms) {
             self.pop_oldest();
         }
         if self.ring.is_empty() && self.ring.capacity() > 0 {
@@ -117,7 +124,8 @@ impl History {
         if missed > self.ring.len() {
             return None;
         }
-        let replay: Vec<_> = self.ring.range(self.ring.len() - missed..).cloned().collect();
+        let missed = self.ring.range(self.ring.len() - missed..);
+        let replay: Vec<_> = missed.map(|kept| kept.publication.clone()).collect();
         let bytes: usize = replay.iter().map(|publication| cost(publication)).sum();
         (bytes <= bytes_max).then_some(replay)
     }
@@ -129,6 +137,7 @@ impl History {
         let mut replay: Vec<_> = self
             .ring
             .iter()
+            .map(|kept| &kept.publication)
             .rev()
             .take(count)
             .take_while(|publication| {
@@ -168,7 +177,7 @@ impl History {
         let mut publications = Vec::new();
         for step in 0..to - from {
             let index = if range.reverse { to - 1 - step } else { from + step };
-            let publication = &self.ring[index];
+            let publication = &self.ring[index].publication;
             let cost = cost(publication);
             // One message always fits: a page that could never advance would be a trap.
             if publications.len() == count_max || (cost > room && !publications.is_empty()) {

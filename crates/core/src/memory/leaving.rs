@@ -20,18 +20,18 @@ impl Memory {
         hears_members: bool,
         deliberate: bool,
     ) {
-        let now_ms = (self.clock)();
+        let now = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else { return };
         channel.shards.remove(shard);
-        channel.used_ms = now_ms;
-        match channel.presence.leave(member, hears_members, deliberate, now_ms) {
+        channel.used_ms = now.steady_ms;
+        match channel.presence.leave(member, hears_members, deliberate, now) {
             presence::Leave::Still => {}
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
         }
-        if self.settle(&mut stripe.held, name, channel, now_ms) {
+        if self.settle(&mut stripe.held, name, channel, now.steady_ms) {
             stripe.channels.remove(name);
         }
     }
@@ -49,7 +49,7 @@ impl Memory {
             Target::Users(users) => Some(&users[..]),
             Target::Roles(_) | Target::Connection(_) | Target::Tokens(_) => return,
         };
-        let now_ms = (self.clock)();
+        let now_ms = (self.clock)().steady_ms;
         for stripe in &*self.stripes {
             let mut stripe = lock(stripe);
             let stripe = &mut *stripe;

@@ -43,8 +43,18 @@ use users::Users;
 
 const STRIPES: usize = 64;
 
-/// What the engine reads the time from: milliseconds of Unix time.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// What the engine reads the time from.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// A moment, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Milliseconds since some fixed moment, by a clock that is never set. What is kept for a time is measured by it: when
+    /// the computer's clock is set, nothing expires too early, and nothing stays.
+    pub steady_ms: u64,
+    /// Milliseconds of Unix time, as people are shown it.
+    pub unix_ms: u64,
+}
 
 /// The broker of a single node.
 pub struct Memory {
@@ -152,7 +162,8 @@ impl Memory {
     }
 
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
-        let now_ms = (self.clock)();
+        let now = (self.clock)();
+        let now_ms = now.steady_ms;
         let listening = self.listening.find(&publish.channel);
         let mut stripe = self.stripe(&publish.channel);
         let stripe = &mut *stripe;
@@ -162,7 +173,7 @@ impl Memory {
         }
         let name = publish.channel.clone();
         let channel =
-            stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now_ms));
+            stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now.steady_ms));
         if let Some(key) = &publish.idempotency_key
             && let Some(position) = channel.idempotency.first_result(key.as_str(), now_ms)
         {
@@ -177,7 +188,7 @@ impl Memory {
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
         }
-        let publication = channel.publish(publish, now_ms, self.limits.idempotency_keys_max);
+        let publication = channel.publish(publish, now, self.limits.idempotency_keys_max);
         let position = publication.position;
         if self.settle(&mut stripe.held, &name, channel, now_ms) {
             stripe.channels.remove(&name);
@@ -233,7 +244,7 @@ impl Memory {
             return;
         }
         let Ok(_only_one) = self.making_room.try_lock() else { return };
-        let now_ms = (self.clock)();
+        let now_ms = (self.clock)().steady_ms;
         loop {
             let surplus = surplus();
             let turns = self.oldest_turns.iter().map(|turn| turn.load(Ordering::Relaxed)).enumerate();
@@ -253,15 +264,15 @@ impl Memory {
     }
 
     fn subscribe(&self, subscribe: &Subscribe, reply: ReplyTo) {
-        let now_ms = (self.clock)();
+        let now = (self.clock)();
         let mut stripe = self.stripe(&subscribe.channel);
         let stripe = &mut *stripe;
         let channel = stripe
             .channels
             .entry(subscribe.channel.clone())
-            .or_insert_with(|| Channel::new(self.epoch(), now_ms));
+            .or_insert_with(|| Channel::new(self.epoch(), now.steady_ms));
         let is_heard = subscribe.namespace.join_leave || channel.presence.is_heard();
-        let joined = channel.join(subscribe, now_ms);
+        let joined = channel.join(subscribe, now);
         if let Some(member) = joined
             && is_heard
             && channel.presence.users() <= self.limits.join_leave_users_max
@@ -270,8 +281,8 @@ impl Memory {
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
-        let subscribed = channel.subscribed(subscribe, now_ms, &self.limits);
-        self.settle(&mut stripe.held, &subscribe.channel, channel, now_ms);
+        let subscribed = channel.subscribed(subscribe, now, &self.limits);
+        self.settle(&mut stripe.held, &subscribe.channel, channel, now.steady_ms);
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -284,7 +295,7 @@ impl Memory {
     }
 
     fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
-        let now_ms = (self.clock)();
+        let now_ms = (self.clock)().steady_ms;
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else {
@@ -385,25 +396,26 @@ impl Broker for Memory {
                 self.to_every_shard(|| Delivery::Instruct(target.clone(), instruction.clone()))
             }
             Request::UserOpened(user) => {
-                lock(&self.users).opened(user, (self.clock)());
+                lock(&self.users).opened(user, (self.clock)().unix_ms);
                 Reply::Done
             }
             Request::UserClosed(user) => {
-                lock(&self.users).closed(&user, (self.clock)());
+                lock(&self.users).closed(&user, (self.clock)().unix_ms);
                 Reply::Done
             }
             Request::SetStatus(user, status) => {
                 lock(&self.users).set_status(&user, status);
                 Reply::Done
             }
-            Request::Users(users) => Reply::Users(lock(&self.users).states(users, (self.clock)())),
+            Request::Users(users) => Reply::Users(lock(&self.users).states(users, (self.clock)().unix_ms)),
             Request::Channels { prefix, after, limit } => self.channels(&prefix, after.as_ref(), limit),
             Request::Counts => self.counts(),
         };
         self.reply(to, reply);
     }
 
-    fn tick(&self, now_ms: u64) {
+    fn tick(&self) {
+        let now_ms = (self.clock)().steady_ms;
         let sweep = self.sweep_next.fetch_add(1, Ordering::Relaxed) % STRIPES;
         for (index, stripe) in self.stripes.iter().enumerate() {
             let mut stripe = lock(stripe);

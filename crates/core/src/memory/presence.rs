@@ -6,6 +6,7 @@ use fanfare_protocol::event::Member;
 use fanfare_protocol::{Payload, UserId};
 use foldhash::HashMap;
 
+use super::Moment;
 use crate::ports::broker::Subscribe;
 
 #[derive(Debug, Default)]
@@ -84,7 +85,7 @@ impl Presence {
     }
 
     /// Adds a connection; returns the member if the user is new here.
-    pub(super) fn join(&mut self, subscribe: &Subscribe, now_ms: u64) -> Option<Member> {
+    pub(super) fn join(&mut self, subscribe: &Subscribe, now: Moment) -> Option<Member> {
         let namespace = &subscribe.namespace;
         let kept = self.0.get_or_insert_with(|| {
             Box::new(Kept { members: HashMap::default(), join_leave: false, hearing: 0, grace_ms: 0 })
@@ -100,8 +101,8 @@ impl Presence {
                 info: None,
                 name: None,
                 posted: subscribe.posts_entries,
-                joined_ms: now_ms,
-                last_seen_ms: now_ms,
+                joined_ms: now.unix_ms,
+                last_seen_ms: now.unix_ms,
                 lost: 0,
                 grace_until_ms: 0,
             }
@@ -109,7 +110,7 @@ impl Presence {
         entry.connections += 1;
         // A lost connection has come back, as far as anyone can tell.
         entry.lost = entry.lost.saturating_sub(1);
-        entry.last_seen_ms = now_ms;
+        entry.last_seen_ms = now.unix_ms;
         if let Some(info) = &subscribe.info {
             entry.info = Some(Box::new(info.clone()));
         }
@@ -125,19 +126,19 @@ impl Presence {
         user: &UserId,
         hears_members: bool,
         deliberate: bool,
-        now_ms: u64,
+        now: Moment,
     ) -> Leave {
         let Some(kept) = &mut self.0 else { return Leave::Still };
         kept.hearing = kept.hearing.saturating_sub(u32::from(hears_members));
         let Some(entry) = kept.members.get_mut(user) else { return Leave::Still };
         entry.connections = entry.connections.saturating_sub(1);
-        entry.last_seen_ms = now_ms;
+        entry.last_seen_ms = now.unix_ms;
         if !deliberate && kept.grace_ms > 0 {
             entry.lost = entry.lost.saturating_add(1);
-            entry.grace_until_ms = now_ms + u64::from(kept.grace_ms);
+            entry.grace_until_ms = now.steady_ms + u64::from(kept.grace_ms);
             return Leave::Grace(entry.grace_until_ms);
         }
-        if entry.connections > 0 || entry.is_awaited(now_ms) {
+        if entry.connections > 0 || entry.is_awaited(now.steady_ms) {
             return Leave::Still;
         }
         let member = entry.member(user);

@@ -6,7 +6,7 @@ use crate::namespace::Namespaces;
 impl Memory {
     /// Lets go of what the new settings would not keep. What stays keeps its offsets.
     pub(super) fn trim(&self, namespaces: &Namespaces) {
-        let now_ms = (self.clock)();
+        let now_ms = (self.clock)().steady_ms;
         for stripe in &*self.stripes {
             let mut stripe = lock(stripe);
             let stripe = &mut *stripe;

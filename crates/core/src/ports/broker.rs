@@ -46,7 +46,7 @@ pub trait Broker: Send + Sync {
     fn submit(&self, request: Request, reply: ReplyTo);
 
     /// Lets time pass: expiry of history, keys and grace periods. Called a few times a second.
-    fn tick(&self, now_ms: u64);
+    fn tick(&self);
 
     /// The settings of namespaces have changed: lets go of history that they do not keep any more. Offsets stay. What a
     /// request brings as its namespace counts before and after.

@@ -19,7 +19,6 @@ use fanfare_core::session::Phase;
 use fanfare_protocol::dialect::Habits;
 use fanfare_testkit::client::Client;
 use fanfare_testkit::history::{History, Operation, Outcome, Place};
-use fanfare_testkit::lane::UNIX_BEGIN_MS;
 use fanfare_testkit::rng::Rng;
 use fanfare_testkit::script::{self, command};
 use fanfare_testkit::{Bench, Setup};
@@ -330,7 +329,7 @@ impl World {
     fn pass(&mut self) {
         let ms = if self.rng.chance(10) { 4_000 } else { self.rng.below(300) as u64 };
         self.bench.skip(ms);
-        self.bench.broker.tick(UNIX_BEGIN_MS + self.bench.now_ms());
+        self.bench.broker.tick();
     }
 
     fn make_slow(&mut self, actor: usize) {

@@ -12,9 +12,9 @@ use http::request;
 use super::{Door, Refusal};
 use crate::admission::users::Arriving;
 use crate::authority::Refused;
+use crate::clock::unix_ms;
 use crate::config::AuthMode;
 use crate::handlers::{ConnectRequest, HandlerError};
-use crate::node::unix_ms;
 
 /// What a request says of who it comes from.
 pub(super) struct Claimed {

@@ -16,9 +16,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Builder, unix_ms};
+use super::Builder;
 use crate::admission::users::Users;
 use crate::authority::{Outcomes, Parts, ServerAuthority};
+use crate::clock::unix_ms;
 use crate::config::{AuthErrors, AuthMode};
 use crate::handlers::{Refused, Running};
 use crate::handshake::AuthRules;

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Done;
+use crate::clock::unix_ms;
 use crate::http_api::ApiState;
 use crate::http_api::error::ApiError;
 use crate::http_api::fields::{self, Addressed, Scope, Text};
 use crate::http_api::operation::Operation;
 use crate::http_api::schemas::{TokenId, User};
-use crate::node::unix_ms;
 use crate::revocations::{Revoked, TOKEN_ID_BYTES_MAX};
 
 const WAYS: [&str; 4] = ["token", "tokens", "user", "users"];
