@@ -23,7 +23,7 @@ PYTHON
 }
 read -r directory management dns control tls plain admin < <(free_ports 7)
 
-folder=".cache/acme"
+folder="$PWD/.cache/acme"
 rm -rf "$folder"
 mkdir -p "$folder/home"
 pids=()

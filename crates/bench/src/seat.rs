@@ -9,11 +9,12 @@ use fanfare_wire::deflate::{Deflated, Inflater};
 use fanfare_wire::handshake::ClientRequest;
 use fanfare_wire::{Message, OpCode};
 use mio::net::TcpStream;
+use serde_json::Value;
 
 use crate::account::Account;
 use crate::adapter::{Adapter, Hearing, Link, Role, Who};
 use crate::frame::{self, Piece};
-use crate::ledger::{Ledger, Tally};
+use crate::ledger::{Ledger, Tally, excerpt};
 
 /// How much is read in one go. Large enough for a thousand small messages, small enough for the cache.
 const READ_BYTES: usize = 128 * 1024;
@@ -265,9 +266,10 @@ impl Seat {
                 }
                 Err(error) => {
                     let status = error.status().map_or(String::new(), |status| format!(" (status {status})"));
-                    ground
-                        .ledger
-                        .unready(|| format!("handshake: {}{status} {}", error.text(), error.extract()));
+                    let said = refusal(error.extract()).unwrap_or_else(|| error.content_type().to_owned());
+                    ground.ledger.unready(|| {
+                        format!("handshake: {}{status} {said}", error.text()).trim_end().to_owned()
+                    });
                     self.finish(None, ground);
                     return;
                 }
@@ -341,4 +343,11 @@ impl Seat {
         }
         result
     }
+}
+
+/// What the server says in an error's form. A page of HTML would tell nobody more than its type.
+fn refusal(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let (code, message) = (body["error"]["code"].as_str()?, body["error"]["message"].as_str()?);
+    Some(excerpt(format!("{code}: {message}").as_bytes()))
 }

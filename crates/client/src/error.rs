@@ -86,7 +86,11 @@ impl Error {
         let refusal = serde_json::from_str::<RefusalBody>(error.extract()).ok();
         let Some(RefusalBody { error: refusal }) = refusal else {
             // A page of HTML would tell nobody more than that.
-            let text = format!("{error}; what answers there is no Fanfare server");
+            let kind = match error.content_type() {
+                "" => String::new(),
+                kind => format!(" and {kind}"),
+            };
+            let text = format!("{error}{kind}; what answers there is no Fanfare server");
             return Self::new(Kind::Connect { code: None, retry }, text);
         };
         let text = format!("{error}: {}: {}", refusal.code, refusal.message);

@@ -36,7 +36,7 @@ mod verifier;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fanfare_core::limits::{Deadlines, Limits, RateLimits};
 use fanfare_core::namespace::{Namespace, Namespaces};
@@ -134,6 +134,9 @@ pub enum LogFormat {
 /// The namespace of the demo page.
 pub const DEMO_NAMESPACE: &str = "demo";
 
+/// The data directory where nothing says where it could be. The command does not use it.
+const HOMELESS: &str = "fanfare-data";
+
 /// How long a token is to last, written as durations are here, in milliseconds; a sentence if it is no duration.
 pub(crate) fn token_lifetime_ms(text: &str) -> Result<u64, String> {
     let kind = kinds::Millis::<u64>::new(1_000, settings::TOKEN_LIFETIME_MAX_MS);
@@ -192,6 +195,11 @@ impl Config {
         namespaces
     }
 
+    /// Whether nothing says where data can lie: no setting, no service manager and no home directory.
+    pub fn is_homeless(&self) -> bool {
+        self.data_dir == Path::new(HOMELESS) && self.source("data_dir") == Source::Default
+    }
+
     /// Where the generated API key is kept.
     pub fn key_file(&self) -> PathBuf {
         self.api.key_file.clone().unwrap_or_else(|| self.data_dir.join("api.key"))
@@ -228,7 +236,7 @@ impl Config {
             shards: 0,
             default_dialect: "native".to_owned(),
             dialects: DialectsConfig::default(),
-            data_dir: PathBuf::from("fanfare-data"),
+            data_dir: PathBuf::from(HOMELESS),
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             api: ApiConfig { keys: Vec::new(), key_file: None },

@@ -51,6 +51,11 @@ fn kept_key(config: &Config) -> Result<String, Failure> {
     if !config.api.keys.is_empty() {
         return Err(Failure::Usage("give the API key as FANFARE_KEY or with --key".to_owned()));
     }
+    if config.api.key_file.is_none() && config.is_homeless() {
+        return Err(Failure::Usage(
+            "no home directory has a server's key: give it as FANFARE_KEY or with --key".to_owned(),
+        ));
+    }
     KeyFile::text(&config.key_file(), KeyKind::Api)
         .map_err(|error| Failure::Text(format!("{error}; or give the key as FANFARE_KEY or with --key")))
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fanfare_protocol::dialect::excerpt;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, Response, redirect};
 use serde::Deserialize;
 
@@ -74,12 +76,16 @@ impl ApiClient {
         }
         match error.is_connect() {
             true => format!("cannot connect to {url}: {cause}; is the server running?"),
-            false => format!("{url}: {cause}"),
+            false => format!("{url}: {cause}; is it a Fanfare server?"),
         }
     }
 
     async fn answer(&self, mut response: Response) -> Result<String, String> {
-        let status = response.status();
+        let (status, url) = (response.status(), self.url.trim_end_matches('/').to_owned());
+        // Without parameters, and without what could steer a terminal.
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
+        let kind = if kind.is_empty() { String::new() } else { format!(" with {}", excerpt(kind)) };
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| self.failure(&error))? {
             if body.len() + part.len() > ANSWER_BYTES_MAX {
@@ -91,12 +97,14 @@ impl ApiClient {
         if status.is_success() {
             return match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
                 Ok(_) => Ok(text.into_owned()),
-                Err(_) => Err(format!("what answered {status} is no Fanfare server: its answer is not JSON")),
+                Err(_) => Err(format!(
+                    "what answered {status}{kind} at {url} is no Fanfare server: its answer is not JSON"
+                )),
             };
         }
         match serde_json::from_str::<Answer>(&text) {
             Ok(Answer { error }) => Err(format!("{}: {}", error.code, error.message)),
-            Err(_) => Err(format!("what answered {status} is no Fanfare server")),
+            Err(_) => Err(format!("what answered {status}{kind} at {url} is no Fanfare server")),
         }
     }
 }

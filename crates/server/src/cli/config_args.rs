@@ -57,12 +57,12 @@ impl ConfigArgs {
         let mut environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        // Service managers and containers leave HOME out; the user database knows it then. Without this the data would lie
-        // in whatever directory the server was started from.
+        // Service managers and containers leave HOME out; the user database knows it then.
         if !environment.iter().any(|(name, value)| name == "HOME" && !value.is_empty())
             && let Some(home) = std::env::home_dir().filter(|home| home.is_absolute() && home.is_dir())
             && let Ok(home) = home.into_os_string().into_string()
         {
+            environment.retain(|(name, _)| name != "HOME");
             environment.push(("HOME".to_owned(), home));
         }
         Ok(Inputs { file: self.config.clone(), environment, flags, dialects: program.dialects })

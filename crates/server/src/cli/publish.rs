@@ -69,11 +69,16 @@ struct Body<'a> {
 pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
     let body = serde_json::to_string(&args.body()?).map_err(|error| Failure::Text(error.to_string()))?;
     let answer = args.api.call(program, "publish", body)?;
-    let said = match args.json || !std::io::stdout().is_terminal() {
-        true => None,
-        false => serde_json::from_str::<Answer>(&answer).ok().map(|answer| answer.said(&args.channel)),
-    };
-    print(&format!("{}\n", said.as_deref().unwrap_or(answer.trim_end())))
+    // Whatever else answers JSON to anything has not published.
+    let told: Answer = serde_json::from_str(&answer).map_err(|_| {
+        Failure::Text(
+            "what answered is no Fanfare server: it does not say where the message stands".to_owned(),
+        )
+    })?;
+    match args.json || !std::io::stdout().is_terminal() {
+        true => print(&format!("{}\n", answer.trim_end())),
+        false => print(&format!("{}\n", told.said(&args.channel))),
+    }
 }
 
 impl Answer {

@@ -37,9 +37,22 @@ pub(super) fn run(args: &Args, program: &Program) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     warn(&config);
+    has_home(&config)?;
     let (keys, key_file) = keys(&config)?;
     let token_secret = open(&config.secret_file(), KeyKind::Token)?;
     (program.serve)(Setup { config, inputs, keys, key_file, token_secret }).map_err(Failure::Text)
+}
+
+/// Refuses to keep secrets in whatever directory the command was started from.
+pub(super) fn has_home(config: &Config) -> Result<(), Failure> {
+    if !config.is_homeless() {
+        return Ok(());
+    }
+    Err(Failure::Text(
+        "this user has no home directory for the server's keys: name a data directory, such as \
+         --set data_dir=/var/lib/fanfare or FANFARE_DATA_DIR=/var/lib/fanfare"
+            .to_owned(),
+    ))
 }
 
 /// What an operator should hear of what they have switched off.
@@ -83,4 +96,48 @@ fn keys(config: &Config) -> Result<(KeyRing, Option<KeyFile>), Failure> {
     }
     let file = open(&config.key_file(), KeyKind::Api)?;
     Ok((KeyRing::new(vec![file.key.clone()]), Some(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flag, Inputs};
+
+    /// Without HOME the keys lay in the directory that the server was started from, and a start from another one made
+    /// others.
+    #[test]
+    fn without_a_home_the_command_asks_where_the_data_are() {
+        let place = |environment: &[(&str, &str)], data_dir: Option<&str>| {
+            let environment =
+                environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let flag = |value: &str| Flag {
+                name: "--set".to_owned(),
+                key: "data_dir".to_owned(),
+                value: value.to_owned(),
+            };
+            let flags = data_dir.into_iter().map(flag).collect();
+            let config = config::load(&Inputs { environment, flags, ..Inputs::new(&["native"]) });
+            let config = config.unwrap_or_else(|problems| panic!("{problems}")).config;
+            has_home(&config)
+                .map(|()| config.data_dir.display().to_string())
+                .map_err(|error| error.to_string())
+        };
+        for nothing in [&[][..], &[("HOME", "")], &[("HOME", "here"), ("XDG_DATA_HOME", "data")]] {
+            let said = place(nothing, None).unwrap_err();
+            assert!(said.contains("data_dir=/var/lib/fanfare"), "{said}");
+            assert_eq!(
+                place(nothing, Some("fanfare-data")).as_deref(),
+                Ok("fanfare-data"),
+                "who says so means it"
+            );
+        }
+        for (environment, wanted) in [
+            (&[("HOME", "/home/ann")][..], "/home/ann/.local/share/fanfare"),
+            (&[("HOME", "/home/ann"), ("XDG_DATA_HOME", "data")], "/home/ann/.local/share/fanfare"),
+            (&[("HOME", "/home/ann"), ("XDG_DATA_HOME", "/data")], "/data/fanfare"),
+            (&[("HOME", "/home/ann"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")], "/var/lib/a"),
+        ] {
+            assert_eq!(place(environment, None).as_deref(), Ok(wanted), "{environment:?}");
+        }
+    }
 }

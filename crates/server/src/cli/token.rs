@@ -102,6 +102,9 @@ impl Args {
         if self.key_file.is_some() {
             return Ok(config::own_issuer(Vec::new()));
         }
+        if config.auth.secret_file.is_none() {
+            super::serve::has_home(config)?;
+        }
         let text = KeyFile::text(&config.secret_file(), KeyKind::Token)
             .map_err(|error| Failure::Text(format!("{error}; the first `fanfare serve` makes it")))?;
         Ok(config::own_issuer(text.into_bytes()))

@@ -150,7 +150,9 @@ pub(super) fn assemble(inputs: &Inputs, file: Option<(&str, &str)>) -> Result<Lo
     assignments.extend(environment::flags(&inputs.flags, &mut problems));
 
     let mut config = Config::built_in();
-    config.data_dir = data_dir(&inputs.environment);
+    if let Some(path) = data_dir(&inputs.environment) {
+        config.data_dir = path;
+    }
     apply(&mut config, &assignments, &mut problems);
     if problems.is_empty() {
         check_dialect(&config, inputs.dialects, &assignments, &mut problems);
@@ -263,16 +265,21 @@ pub(super) fn place_of<'a>(key: &str, assignments: &'a [Assignment]) -> Option<&
     assignments.iter().rev().find(|assignment| assignment.key.text() == key)?.place.as_ref()
 }
 
-/// The data directory when none is configured: the service manager's, else the user's, else one right here.
-fn data_dir(environment: &[(String, String)]) -> PathBuf {
+/// The data directory when none is configured: the service manager's, else the user's.
+fn data_dir(environment: &[(String, String)]) -> Option<PathBuf> {
+    // The XDG Base Directory Specification: a relative path is to be ignored. So is a home that depends on where the
+    // server was started.
     let variable = |wanted: &str| {
-        let found = environment.iter().find(|(name, value)| name == wanted && !value.is_empty());
-        found.map(|(_, value)| PathBuf::from(value))
+        let found = environment.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| PathBuf::from(value)).filter(|path| path.is_absolute())
     };
-    variable("STATE_DIRECTORY")
+    // systemd separates several by colons; the first is the one that the unit names first.
+    let of_manager = environment.iter().find(|(name, _)| name == "STATE_DIRECTORY");
+    let of_manager = of_manager.and_then(|(_, value)| value.split(':').next()).map(PathBuf::from);
+    of_manager
+        .filter(|path| path.is_absolute())
         .or_else(|| variable("XDG_DATA_HOME").map(|home| home.join("fanfare")))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share/fanfare")))
-        .unwrap_or_else(|| PathBuf::from("fanfare-data"))
 }
 
 /// The built-in settings of `[namespace]`, for reference.

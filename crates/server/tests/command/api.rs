@@ -1,7 +1,7 @@
 //! Commands that ask a running server, and what they say of one that is not Fanfare.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::process::Stdio;
 
 use super::support::{Home, text};
@@ -30,30 +30,80 @@ fn the_http_api_has_commands() {
     assert!(text(&output.stderr).contains("invalid_channel"), "{}", text(&output.stderr));
 }
 
-/// `fanfare tail` at another server printed that server's page.
+/// Answers every request with these bytes, to as many as connect, until it is dropped.
+struct Foreign {
+    url: String,
+}
+
+impl Foreign {
+    fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    let _ = stream.read(&mut [0; 4096]);
+                    let _ = stream.write_all(answer.as_bytes());
+                    let _ = stream.shutdown(Shutdown::Write);
+                    // Until the other side has read it and gone.
+                    let _ = stream.read_to_end(&mut Vec::new());
+                });
+            }
+        });
+        Self { url }
+    }
+}
+
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n\
+    Content-Length: 34\r\n\r\n<html><body>not here</body></html>";
+const A_PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\
+    Content-Length: 30\r\n\r\n<html>\n<body>hi</body>\n</html>\n";
+const OTHER_JSON: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\
+    Content-Length: 9\r\n\r\n{\"x\":\"y\"}";
+
+/// `fanfare tail` at another server printed that server's page, and so did `fanfare bench`; an answer of somebody else's API
+/// counted as published.
 #[test]
 fn of_a_foreign_server_one_line_is_said() {
     let home = Home::new("foreign");
-    for arguments in [&["tail", "room"][..], &["publish", "room", "1", "--key", "a-key-of-some-length"]] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let foreign = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).unwrap();
-            let page = "<html><body>not here</body></html>";
-            let length = page.len();
-            let head = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nConnection: close";
-            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{page}").unwrap();
-            // Until the other side has read it and gone.
-            let _ = stream.read_to_end(&mut Vec::new());
-        });
-        let output = home.run(&[arguments, &["--url", &url]].concat());
-        foreign.join().unwrap();
+    let commands = [
+        &["tail", "room"][..],
+        &["publish", "room", "1", "--key", "a-key-of-some-length"],
+        &["history", "room", "--key", "a-key-of-some-length"],
+        &["bench", "--scenario", "connection_rate"],
+    ];
+    for (answer, status, kind) in [
+        (NOT_FOUND, "404", "text/html"),
+        (A_PAGE, "200", "text/html"),
+        ("SSH-2.0-x\r\n", "", ""),
+        ("", "", ""),
+    ] {
+        for arguments in commands {
+            let foreign = Foreign::start(answer);
+            let output = home.run(&[arguments, &["--url", &foreign.url]].concat());
+            let said = text(&output.stderr);
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{arguments:?}: {said}");
+            assert!(said.contains(status) && said.contains(kind), "{arguments:?}: {said}");
+            assert!(!said.contains('<') && said.lines().count() == 1, "{arguments:?}: {said}");
+        }
+    }
+    let foreign = Foreign::start(OTHER_JSON);
+    let output = home.run(&[commands[1], &["--url", &foreign.url]].concat());
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert!(text(&output.stderr).contains("no Fanfare server"), "{}", text(&output.stderr));
+}
+
+/// A pattern stands for channels that nobody listed, so it has no last messages.
+#[test]
+fn a_pattern_with_a_history_is_refused_with_the_way_out() {
+    let home = Home::new("pattern-history");
+    for of_pattern in [&["--pattern", "a.>"][..], &["--all"]] {
+        let output =
+            home.run(&[&["tail", "--history", "3", "--url", "http://127.0.0.1:1"], of_pattern].concat());
         let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("404") && said.contains("no Fanfare server"), "{said}");
-        assert!(!said.contains("<html>") && said.lines().count() == 1, "{said}");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("a pattern has no history; name the channels"), "{said}");
     }
 }
 

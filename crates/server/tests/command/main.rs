@@ -33,6 +33,52 @@ fn check_prints_what_is_in_force() {
     assert!(!home.key_file().exists(), "looking changes nothing");
 }
 
+/// Service managers and containers leave these variables out, or name a path that depends on where one stands.
+#[test]
+fn the_data_lie_at_home_whatever_the_environment_says_of_it() {
+    let home = Home::new("nowhere");
+    let data_dir = |variables: &[(&str, &str)]| {
+        let mut command = home.command(&["check"]);
+        command.env_remove("HOME").envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        let line = shown.lines().find(|line| line.starts_with("data_dir =")).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    let usual = data_dir(&[]);
+    assert!(Path::new(&usual).is_absolute() && usual.ends_with("/.local/share/fanfare"), "{usual}");
+    assert_eq!(data_dir(&[("HOME", "")]), usual);
+    assert_eq!(data_dir(&[("XDG_DATA_HOME", "data")]), usual);
+    assert_eq!(data_dir(&[("XDG_DATA_HOME", "/data")]), "/data/fanfare");
+    // Keys do not lie wherever the command happens to be started.
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["token", "--user", "ann"], &["channels"]] {
+        let output = home.command(command).env("HOME", "here").output().unwrap();
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains("no home directory"), "{command:?}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(&home.0).unwrap().count(), 0, "nothing was made");
+}
+
+/// What is wrong with a flag is shown as it was written: `--set a=b` came out as `--set=b`.
+#[test]
+fn a_flag_is_shown_as_it_was_written() {
+    let home = Home::new("flags");
+    for (setting, shown) in [
+        ("shards=many", "--set shards=many"),
+        ("network.origins=http://a=b", "--set network.origins=http://a=b"),
+        ("namespaces.chat.presence=maybe", "--set namespaces.chat.presence=maybe"),
+        ("a=b", "--set a=…"),
+    ] {
+        let output = home.run(&["check", "--set", setting]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(shown), "{shown}: {}", text(&output.stderr));
+    }
+    let output = home.run(&["check", "--set", "shards=3", "--listen", "127.0.0.1:9"]);
+    let line = |key: &str| text(&output.stdout).lines().find(|line| line.starts_with(key)).unwrap();
+    assert!(line("shards =").ends_with("# flag --set") && line("listen =").ends_with("# flag --listen"));
+}
+
 #[test]
 fn check_points_at_what_is_wrong() {
     let home = Home::new("wrong");

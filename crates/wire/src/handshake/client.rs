@@ -17,6 +17,8 @@ const EXTENSIONS: &str = "sec-websocket-extensions";
 
 /// How much of a refusal's body is kept.
 const EXTRACT_BYTES_MAX: usize = 1024;
+/// The longest media type that is kept of one.
+const CONTENT_TYPE_BYTES_MAX: usize = 64;
 
 /// A handshake under way: the bytes to send and what the answer is held against.
 pub struct ClientRequest {
@@ -40,6 +42,7 @@ pub struct Response {
 pub struct HandshakeError {
     fault: Fault,
     status: Option<u16>,
+    content_type: String,
     extract: String,
 }
 
@@ -118,7 +121,11 @@ impl ClientRequest {
         if head.code != Some(101) {
             let body = received.get(consumed..).unwrap_or_default();
             let extract = String::from_utf8_lossy(&body[..body.len().min(EXTRACT_BYTES_MAX)]).into_owned();
-            return Err(HandshakeError { extract, ..HandshakeError::new(Fault::Refused, head.code) });
+            let content_type =
+                head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-type"));
+            let content_type = content_type.map(|header| essence(header.value)).unwrap_or_default();
+            let refused = HandshakeError::new(Fault::Refused, head.code);
+            return Err(HandshakeError { content_type, extract, ..refused });
         }
         let subprotocol = self.agreed(head.headers).map_err(|fault| HandshakeError::new(fault, head.code))?;
         Ok(Some(Response { consumed, subprotocol }))
@@ -169,15 +176,27 @@ fn without_blanks(text: &str) -> String {
     text.chars().filter(|character| !character.is_control() && *character != ' ').collect()
 }
 
+/// A media type without its parameters, as far as it can be one.
+fn essence(value: &[u8]) -> String {
+    let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || b"/+-._".contains(byte);
+    let bytes = value.trim_ascii().iter().copied().take_while(is_known).take(CONTENT_TYPE_BYTES_MAX);
+    bytes.map(char::from).collect()
+}
+
 impl HandshakeError {
     fn new(fault: Fault, status: Option<u16>) -> Self {
-        HandshakeError { fault, status, extract: String::new() }
+        HandshakeError { fault, status, content_type: String::new(), extract: String::new() }
     }
 
     /// The HTTP status, where the answer was HTTP at all. Other than 101 it is the server's refusal:
     /// worth a retry for 429 and 5xx, and not for the rest.
     pub fn status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// The media type of a refusal's body; empty where none is named.
+    pub fn content_type(&self) -> &str {
+        &self.content_type
     }
 
     /// The beginning of a refusal's body as far as it came with the head, at most 1 KiB.
