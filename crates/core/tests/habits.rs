@@ -257,8 +257,13 @@ fn in_a_crowd_a_newcomer_brings_no_list() {
          open bob lane=d
          bob> connected c0.2 bob
          bob: subscribe #1 room
+         ann> presence room incomplete
          bob> subscribed #1 room A.0 replayed=0
-         bob> joined room bob*1",
+         bob> joined room bob*1
+         bob> presence room incomplete
+         bob: unsubscribe room
+         ann> presence room users=1 connections=1 [ann*1]
+         bob> unsubscribed room",
     );
 }
 

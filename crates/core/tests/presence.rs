@@ -187,10 +187,21 @@ fn join_and_leave_events_stop_in_crowds() {
          ann> subscribed room A.0 replayed=0
          open bob
          bob: subscribe room
+         eve> presence room incomplete
+         ann> presence room incomplete
          bob> subscribed room A.0 replayed=0
+         bob> presence room incomplete
          eve: presence #1 room
          eve> presence #1 room users=3 connections=3 [ann*1 bob*1]
+         open cid
+         cid: subscribe room
+         cid> subscribed room A.0 replayed=0
+         cid> presence room incomplete
+         cid: unsubscribe room
+         cid> unsubscribed room
          bob: unsubscribe room
+         eve> presence room users=2 connections=2 [ann*1 eve*1]
+         ann> presence room users=2 connections=2 [ann*1 eve*1]
          bob> unsubscribed room
          ann: unsubscribe room
          eve> left room ann*0

@@ -44,14 +44,33 @@ fn check(folder: &str, dialect: (Encoding, &dyn Dialect), commands: &[&str], sil
 #[test]
 fn rooms_are_spoken_as_written() {
     let commands = ["Authenticate", "Subscribe", "Unsubscribe", "Message", "Ping", "Custom"];
-    let silent = ["Connected", "Published", "Presence", "History", "StatusSet", "Users", "Heartbeat"];
+    let silent = [
+        "Connected",
+        "Published",
+        "Presence",
+        "PresenceIncomplete",
+        "History",
+        "StatusSet",
+        "Users",
+        "Heartbeat",
+    ];
     check("rooms", (Encoding::Plain, &Rooms), &commands, &silent);
 }
 
 #[test]
 fn envelope_is_spoken_as_written() {
     let commands = ["Authenticate", "Subscribe", "Unsubscribe", "Message", "Ping", "Custom"];
-    let silent = ["Joined", "Left", "Published", "Presence", "History", "StatusSet", "Users", "Heartbeat"];
+    let silent = [
+        "Joined",
+        "Left",
+        "Published",
+        "Presence",
+        "PresenceIncomplete",
+        "History",
+        "StatusSet",
+        "Users",
+        "Heartbeat",
+    ];
     check("envelope", (Encoding::Plain, &Envelope), &commands, &silent);
 }
 
@@ -59,7 +78,7 @@ fn envelope_is_spoken_as_written() {
 fn topics_are_spoken_as_written() {
     let commands =
         ["Authenticate", "Subscribe", "Unsubscribe", "Message", "Publish", "Ping", "Heartbeat", "Custom"];
-    let silent = ["History", "StatusSet", "Users"];
+    let silent = ["PresenceIncomplete", "History", "StatusSet", "Users"];
     check("topics", (Encoding::Plain, &Topics::default()), &commands, &silent);
 }
 
@@ -71,6 +90,7 @@ fn chat_is_spoken_as_written() {
         "Expiring",
         "Published",
         "Presence",
+        "PresenceIncomplete",
         "History",
         "StatusSet",
         "Users",
@@ -97,6 +117,7 @@ fn raw_is_spoken_as_written() {
         "Joined",
         "Left",
         "Presence",
+        "PresenceIncomplete",
         "History",
         "Response",
         "StatusSet",

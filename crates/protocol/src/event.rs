@@ -89,6 +89,11 @@ pub enum Event<'a> {
         /// Who is there.
         members: &'a Members,
     },
+    /// Nobody is told any more who comes and goes: there are too many. A [`Event::Presence`] follows when it is told again.
+    PresenceIncomplete {
+        /// Where.
+        channel: &'a ChannelName,
+    },
     /// Answers `history`.
     History {
         /// The request's id.

@@ -159,15 +159,11 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
         Event::Presence { id, channel, members } => {
             format!("presence{} {channel} {}", number(*id), describe_members(members))
         }
+        Event::PresenceIncomplete { channel } => format!("presence {channel} incomplete"),
         Event::History { id, channel, publications, position, more } => {
             let list: Vec<String> = publications.iter().map(|p| message(p, epochs)).collect();
-            let more = if *more { " more" } else { "" };
-            format!(
-                "history{} {channel} {} [{}]{more}",
-                number(*id),
-                epochs.position(*position),
-                list.join(", ")
-            )
+            let (more, list) = (if *more { " more" } else { "" }, list.join(", "));
+            format!("history{} {channel} {} [{list}]{more}", number(*id), epochs.position(*position))
         }
         Event::Response { id, data } => format!("response{} {}", number(*id), text(data)),
         Event::StatusSet { id, status } => format!("status{} {}", number(*id), status.as_str()),

@@ -152,6 +152,8 @@ pub(crate) fn understand(text: &str) -> Option<Said> {
         }
         "expiring" => Some(Said::Expiring { in_ms: time(raw.expires_in) }),
         "response" => answer(Answer::Data(payload(raw.data, raw.binary.as_deref())?)),
+        // What members are told unasked is not passed on yet.
+        "presence" if answered.is_none() => Some(Said::Other),
         "presence" => answer(Answer::Members(raw.members()?)),
         "history" => answer(Answer::History(raw.history()?)),
         "error" => {

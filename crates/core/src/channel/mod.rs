@@ -31,6 +31,8 @@ pub(crate) struct Member {
 pub(crate) struct Roster {
     /// Whether somebody has come of whom the last list may not tell.
     pub(crate) due: bool,
+    /// Whether the next list is for all who hear of comings and goings: they were not told for a while.
+    pub(crate) anew: bool,
     /// Whether the broker was asked for one and has not answered yet.
     pub(crate) asked: bool,
     /// When there may be another one, in the shard's time.

@@ -170,7 +170,7 @@ impl Channel {
         let presence =
             subscribe.presence.then(|| self.members(limits.presence_listed_max, limits.replay_bytes_max));
         let own = subscribe.hears_members.then(|| Box::new(self.own(subscribe, now)));
-        Subscribed { position: top, recovered, replay, presence, own }
+        Subscribed { position: top, recovered, replay, presence, own, crowded: self.presence.is_crowded() }
     }
 
     /// The subscriber as a member; where it is not kept who is there, as far as it says itself.

@@ -65,9 +65,9 @@ impl Memory {
         }
     }
 
-    pub(super) fn tell_left(&self, channel: &Channel, name: &ChannelName, member: Member) {
-        if channel.presence.is_heard() && channel.presence.users() < self.limits.join_leave_users_max {
-            self.tell(channel.shards.mask(), name, member, false);
+    pub(super) fn tell_left(&self, channel: &mut Channel, name: &ChannelName, member: Member) {
+        if channel.presence.is_heard() {
+            self.tell(channel, name, member, false);
         }
     }
 }

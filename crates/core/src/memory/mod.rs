@@ -38,6 +38,7 @@ use crate::ports::broker::{
 };
 use channel::Channel;
 use listening::Listening;
+use presence::Told;
 use recency::Recency;
 use users::Users;
 
@@ -275,9 +276,8 @@ impl Memory {
         let joined = channel.join(subscribe, now);
         if let Some(member) = joined
             && is_heard
-            && channel.presence.users() <= self.limits.join_leave_users_max
         {
-            self.tell(channel.shards.mask(), &subscribe.channel, member, true);
+            self.tell(channel, &subscribe.channel, member, true);
         }
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
@@ -286,11 +286,21 @@ impl Memory {
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
-    fn tell(&self, shards: u64, channel: &ChannelName, member: Member, joined: bool) {
+    /// Tells the members who has come or gone, or that they are not told.
+    fn tell(&self, channel: &mut Channel, name: &ChannelName, member: Member, joined: bool) {
+        let told = channel.presence.tells(self.limits.join_leave_users_max);
         let member = Arc::new(member);
-        for shard in each_shard(shards) {
-            let (channel, member) = (channel.clone(), member.clone());
-            self.inboxes.push(shard, Delivery::Presence { channel, member, joined });
+        for shard in each_shard(channel.shards.mask()) {
+            let channel = name.clone();
+            self.inboxes.push(
+                shard,
+                match told {
+                    Told::Who => Delivery::Presence { channel, member: member.clone(), joined },
+                    Told::NoMore => Delivery::PresenceTold { channel, told: false },
+                    Told::Again => Delivery::PresenceTold { channel, told: true },
+                    Told::Nothing => return,
+                },
+            );
         }
     }
 

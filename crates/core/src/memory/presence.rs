@@ -19,6 +19,21 @@ struct Kept {
     /// Connections that hear who comes and goes, whatever the namespace says.
     hearing: u32,
     grace_ms: u32,
+    /// Whether there are so many that nobody is told who comes and goes.
+    crowded: bool,
+}
+
+/// What members are told of a coming or a going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Who it was.
+    Who,
+    /// Nothing.
+    Nothing,
+    /// That they are told nothing any more.
+    NoMore,
+    /// That they are told again, and who is there.
+    Again,
 }
 
 #[derive(Debug)]
@@ -75,6 +90,30 @@ impl Presence {
         self.0.as_ref().is_some_and(|kept| kept.join_leave || kept.hearing > 0)
     }
 
+    /// Whether there are so many that nobody is told who comes and goes.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.crowded)
+    }
+
+    /// What members are told now that somebody has come or gone. `most` is how many users there may be; where there were
+    /// more, it is told again only below nine tenths of it, or one who comes and goes would be followed by a list each time.
+    pub(super) fn tells(&mut self, most: u32) -> Told {
+        let Some(kept) = &mut self.0 else { return Told::Nothing };
+        let users = kept.members.len() as u32;
+        match kept.crowded {
+            false if users <= most => Told::Who,
+            false => {
+                kept.crowded = true;
+                Told::NoMore
+            }
+            true if users <= most - most / 10 => {
+                kept.crowded = false;
+                Told::Again
+            }
+            true => Told::Nothing,
+        }
+    }
+
     /// One of the members.
     pub(super) fn member(&self, user: &UserId) -> Option<Member> {
         self.0.as_ref()?.members.get(user).map(|entry| entry.member(user))
@@ -88,7 +127,13 @@ impl Presence {
     pub(super) fn join(&mut self, subscribe: &Subscribe, now: Moment) -> Option<Member> {
         let namespace = &subscribe.namespace;
         let kept = self.0.get_or_insert_with(|| {
-            Box::new(Kept { members: HashMap::default(), join_leave: false, hearing: 0, grace_ms: 0 })
+            Box::new(Kept {
+                members: HashMap::default(),
+                join_leave: false,
+                hearing: 0,
+                grace_ms: 0,
+                crowded: false,
+            })
         });
         kept.join_leave = namespace.join_leave;
         kept.hearing += u32::from(subscribe.hears_members);

@@ -309,6 +309,8 @@ pub struct Subscribed {
     pub presence: Option<Members>,
     /// The subscriber as the others see it, where it hears who comes.
     pub own: Option<Box<Member>>,
+    /// Whether there are too many members for anybody to be told who comes and goes.
+    pub crowded: bool,
 }
 
 /// A page of history.
@@ -345,6 +347,13 @@ pub enum Delivery {
         member: Arc<Member>,
         /// Joined or left.
         joined: bool,
+    },
+    /// Too many are in such a channel for anybody to be told who comes and goes, from now on; or they are few enough again.
+    PresenceTold {
+        /// Which channel.
+        channel: ChannelName,
+        /// Whether it is told.
+        told: bool,
     },
     /// A message to those of the shard's connections that are meant.
     Direct(Target, Arc<Direct>),

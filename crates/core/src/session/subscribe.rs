@@ -278,6 +278,12 @@ impl Shard {
         {
             self.send(key, &Event::Joined { channel, member });
         }
+        if let Topic::Channel(name) = topic
+            && outcome.is_some_and(|outcome| outcome.crowded)
+            && (habits.hears_members || self.channels[channel as usize].namespace.join_leave)
+        {
+            self.send(key, &Event::PresenceIncomplete { channel: name });
+        }
         if let Some(outcome) = outcome {
             self.replay(key, outcome);
         }

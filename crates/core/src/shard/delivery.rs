@@ -20,6 +20,7 @@ impl Shard {
             Delivery::Presence { channel, member, joined } => {
                 self.moved(&channel, &member, joined);
             }
+            Delivery::PresenceTold { channel, told } => self.presence_told(&channel, told),
             Delivery::Direct(target, message) => {
                 let mut keys = self.keys_of(&target);
                 // Who has not said who it is yet is nobody, not somebody like everyone.

@@ -33,6 +33,23 @@ impl Shard {
         }
     }
 
+    /// The broker has stopped telling who comes and goes, or goes on with it. Members are told once that what they know is
+    /// not complete any more, and get a list that is when it is told again.
+    pub(super) fn presence_told(&mut self, channel: &ChannelName, told: bool) {
+        let Some(key) = self.by_name.get(channel).copied() else { return };
+        let entry = &mut self.channels[key as usize];
+        entry.roster.anew = told;
+        if told {
+            entry.roster.due = true;
+        } else {
+            let to_all = entry.namespace.join_leave;
+            let event = Event::PresenceIncomplete { channel };
+            let hears = |habits: Habits| to_all || habits.hears_members;
+            self.waiting_bytes += entry.enqueue_event(&event, &mut self.lanes, hears);
+        }
+        self.schedule(key);
+    }
+
     /// Somebody has come into a channel: its members get the list of all, where they expect one.
     pub(crate) fn want_roster(&mut self, key: u32) {
         let entry = &mut self.channels[key as usize];
@@ -72,8 +89,10 @@ impl Shard {
             && members.users <= self.settings.limits.join_leave_users_max
         {
             let event = Event::Presence { id: None, channel, members };
-            let grown = entry.enqueue_event(&event, &mut self.lanes, |habits| habits.hears_roster);
-            self.waiting_bytes += grown;
+            let anew = std::mem::take(&mut entry.roster.anew);
+            let to_all = entry.namespace.join_leave;
+            let hears = |habits: Habits| habits.hears_roster || (anew && (to_all || habits.hears_members));
+            self.waiting_bytes += entry.enqueue_event(&event, &mut self.lanes, hears);
             if members.users as usize > SMALL_CHANNEL_MEMBERS {
                 entry.roster.next_ms = self.now_ms + u64::from(members.users) * LIST_MS_PER_USER;
             }

@@ -39,6 +39,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
             text(out, "channel", channel.as_str());
             self::members(out, members);
         }
+        Event::PresenceIncomplete { channel } => presence_incomplete(out, channel.as_str()),
         Event::History { id, channel, publications, position, more } => {
             open(out, "history", *id);
             text(out, "channel", channel.as_str());
@@ -228,6 +229,12 @@ fn published(out: &mut Vec<u8>, id: Option<&RequestId>, position: Position, dupl
         flag(out, "duplicate", true);
     }
     out.push(b'}');
+}
+
+fn presence_incomplete(out: &mut Vec<u8>, channel: &str) {
+    open(out, "presence", None);
+    text(out, "channel", channel);
+    flag(out, "complete", false);
 }
 
 fn membership(out: &mut Vec<u8>, kind: &str, channel: &str, member: &Member) {

@@ -49,7 +49,14 @@ fn told<'a>(event: &Event<'a>) -> (Option<&'a RequestId>, Told) {
         Event::Left { channel, member } => (None, Told::Leave(membership(channel, member))),
         Event::Presence { id, channel, members } => {
             let members = Some(self::members(members));
-            (*id, Told::Presence(proto::Presence { channel: channel.to_string(), members }))
+            (
+                *id,
+                Told::Presence(proto::Presence { channel: channel.to_string(), members, incomplete: false }),
+            )
+        }
+        Event::PresenceIncomplete { channel } => {
+            let channel = channel.to_string();
+            (None, Told::Presence(proto::Presence { channel, members: None, incomplete: true }))
         }
         Event::History { id, channel, publications, position, more } => {
             let messages = publications.iter().map(|publication| past_message(publication)).collect();

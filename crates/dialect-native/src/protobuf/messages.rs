@@ -380,6 +380,8 @@ pub struct Presence {
     pub channel: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub members: ::core::option::Option<Members>,
+    #[prost(bool, tag = "3")]
+    pub incomplete: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct History {

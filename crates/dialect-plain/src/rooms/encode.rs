@@ -68,6 +68,7 @@ pub(super) fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> bool {
         | Event::Unsubscribed { .. }
         | Event::Published { .. }
         | Event::Presence { .. }
+        | Event::PresenceIncomplete { .. }
         | Event::History { .. }
         | Event::StatusSet { .. }
         | Event::Users { .. }

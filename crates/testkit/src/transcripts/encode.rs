@@ -47,8 +47,8 @@ macro_rules! variants {
 }
 
 variants! {
-    Connected Authenticated Expiring Subscribed Unsubscribed Message Direct Published Joined Left Presence History
-    Response StatusSet Users Pong Heartbeat Error Lagged Disconnect
+    Connected Authenticated Expiring Subscribed Unsubscribed Message Direct Published Joined Left Presence
+    PresenceIncomplete History Response StatusSet Users Pong Heartbeat Error Lagged Disconnect
 }
 
 /// The event's bytes, appended to what was there; none when the dialect has no form for it.

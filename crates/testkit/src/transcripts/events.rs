@@ -293,6 +293,8 @@ fn presence(visit: Visit<'_>) {
     visit("presence", "leave, which is an entry too", &Event::Left { channel: &channel, member: &posted });
     let told = Event::Presence { id: None, channel: &channel, members: &listed };
     visit("presence", "presence, because somebody came", &told);
+    let incomplete = Event::PresenceIncomplete { channel: &channel };
+    visit("presence", "presence, which is not told any more", &incomplete);
     visit("presence", "join, with binary info", &Event::Joined { channel: &channel, member: &binary });
 }
 
