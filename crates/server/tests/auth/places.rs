@@ -1,5 +1,7 @@
 //! Bounds and rates that a user's connections share.
 
+use std::time::Instant;
+
 use fanfare_core::limits::{Limits, Rate, RateLimits};
 use fanfare_server::config::AuthMode;
 use serde_json::{Value, json};
@@ -44,12 +46,18 @@ async fn a_users_bucket_is_shared_and_survives_reconnecting() {
     let server = Server::start_with(builder(AuthMode::Required).rate_limits(rates).limits(limits)).await;
     let (mut phone, mut laptop) =
         (server.enter(json!({"sub": "ann"})).await, server.enter(json!({"sub": "ann"})).await);
-    for client in [&mut phone, &mut laptop] {
-        for _ in 0..2 {
-            assert_eq!(publish(client).await["type"], "response");
+    let began = Instant::now();
+    let mut taken = 0;
+    let refused = loop {
+        let client = if taken % 2 == 0 { &mut phone } else { &mut laptop };
+        let answer = publish(client).await;
+        if answer["type"] != "response" {
+            break answer;
         }
-    }
-    let refused = publish(&mut phone).await;
+        taken += 1;
+    };
+    // A second gives one more, and the machine may be slow; a bucket for each connection would give eight at once.
+    assert!((4..=4 + began.elapsed().as_secs()).contains(&taken), "{taken}");
     assert_eq!(refused["code"], "rate_limited", "{refused}");
     assert!(
         refused["retryAfter"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds <= 1.0),
