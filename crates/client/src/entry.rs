@@ -134,8 +134,10 @@ impl Entry {
             }
             after = Some(Position { epoch, offset });
         }
-        let left = self.replayed.saturating_sub(1);
+        // Only numbered messages are counted.
+        let left = self.replayed.saturating_sub(u32::from(message.offset.is_some()));
         if self.replayed == 1
+            && message.offset.is_some()
             && self.newest.is_some_and(|newest| after.is_none_or(|after| after.offset < newest.offset))
         {
             // The last of the replayed ones: a filter may have left out those up to the newest.

@@ -40,8 +40,11 @@ pub struct Message {
     pub from: Option<String>,
     /// What was sent.
     pub data: Payload,
-    /// Its place in the channel; none if it belongs to no channel.
+    /// Its place in the channel; none if it belongs to no channel, or is an entry.
     pub offset: Option<u64>,
+    /// Where it is no numbered message: `join` or `leave` if it says that the sender came or went, or what the sender calls
+    /// it.
+    pub entry: Option<String>,
     /// When the server took it, in milliseconds of Unix time.
     pub timestamp_ms: u64,
     /// Labels that subscribers may filter by.

@@ -59,6 +59,9 @@ pub struct Namespace {
     pub outbox_policy: OutboxPolicy,
     /// How long an idempotency key is remembered, in milliseconds.
     pub idempotency_ttl_ms: u64,
+    /// How large a part of the bound on the bytes of all histories is the namespace's own, beside the parts of the others;
+    /// 0 is none, so that it holds only what others leave.
+    pub history_share: u32,
 }
 
 impl Default for Namespace {
@@ -77,6 +80,7 @@ impl Default for Namespace {
             replay_on_subscribe: 0,
             outbox_policy: OutboxPolicy::Disconnect,
             idempotency_ttl_ms: 300_000,
+            history_share: 1,
         }
     }
 }
@@ -99,6 +103,13 @@ impl Namespaces {
     /// Adds or replaces one.
     pub fn insert(&mut self, name: &str, namespace: Namespace) {
         self.named.insert(name.into(), Arc::new(namespace));
+    }
+
+    /// Each that is configured, under its name; the one that others fall back to has the empty name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Arc<Namespace>)> {
+        let named = self.named.iter().filter(|(name, _)| !name.is_empty());
+        let fallback = self.named.get("").unwrap_or(&self.fallback);
+        named.map(|(name, namespace)| (&**name, namespace)).chain([("", fallback)])
     }
 
     /// The settings of a namespace; none when it is unknown and the set is strict.

@@ -61,7 +61,8 @@ impl Node {
             let now_ms = clock.load(Ordering::Relaxed);
             Moment { steady_ms: now_ms, unix_ms: now_ms }
         });
-        let broker = Arc::new(Memory::new(settings.limits.clone(), 1, clock, inboxes.clone()));
+        let broker =
+            Arc::new(Memory::new(settings.limits.clone(), &settings.namespaces, 1, clock, inboxes.clone()));
         let lanes: Vec<Box<dyn LaneEncoder>> = vec![Box::new(Bare)];
         let (application, authority) = (Arc::new(NoApplication), Arc::new(NoAuthority));
         let shard =
@@ -111,6 +112,7 @@ impl Node {
             from: None,
             from_name: None,
             kind: Kind::Message,
+            anonymous: false,
             connection: None,
             exclude_sender: false,
             data: Payload::Text(Bytes::copy_from_slice(text.as_bytes())),

@@ -171,7 +171,7 @@ pub struct Subscribed<'a> {
     pub position: Option<Position>,
     /// The answer to `recover`: true only if every message since the place asked for follows.
     pub recovered: Option<bool>,
-    /// How many messages follow that were published before this reply.
+    /// How many numbered messages follow that were published before this reply.
     pub replayed: u32,
     /// The members, when they were asked for.
     pub presence: Option<&'a Members>,

@@ -1,4 +1,4 @@
-//! One numbered message of a channel.
+//! One message of a channel.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::payload::Payload;
 pub struct Publication {
     /// Where it was published.
     pub channel: ChannelName,
-    /// Its own place: the offset is this message's.
+    /// Its own place: the offset is this message's. What is not numbered has the place of the message that it follows.
     pub position: Position,
     /// The user it came from; none when the backend published it in nobody's name.
     pub from: Option<UserId>,
@@ -31,26 +31,29 @@ pub struct Publication {
     pub timestamp_ms: u64,
 }
 
-/// What an entry of a channel's history is.
+/// What a publication is. Messages are numbered and kept in the history; all else is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Kind {
     /// What somebody said.
     #[default]
     Message,
-    /// That somebody came.
+    /// That somebody came; kept for a while beside the history.
     Join,
-    /// That somebody went.
+    /// That somebody went; kept for a while beside the history.
     Leave,
+    /// What an application calls by a word of its own, [`Labels::word`], and nobody has to get later.
+    Passing,
 }
 
 impl Kind {
-    /// The word for an entry that somebody did not say; none for what somebody said.
-    pub fn entry(self) -> Option<&'static str> {
-        match self {
-            Kind::Message => None,
-            Kind::Join => Some("join"),
-            Kind::Leave => Some("leave"),
-        }
+    /// Whether it says that somebody came or went.
+    pub fn is_entry(self) -> bool {
+        matches!(self, Self::Join | Self::Leave)
+    }
+
+    /// Whether it has an offset of its own.
+    pub fn is_numbered(self) -> bool {
+        self == Self::Message
     }
 }
 
@@ -61,9 +64,21 @@ pub struct Labels {
     pub tags: Vec<(Box<str>, Box<str>)>,
     /// Under `keep_latest`, a newer message of the same key replaces an older one that still waits.
     pub key: Option<Box<str>>,
+    /// What the sender calls it, where it is no message but only passes by: [`Kind::Passing`].
+    pub word: Option<Box<str>>,
 }
 
 impl Publication {
+    /// What it is called where it is no message: `join`, `leave`, or the sender's own word.
+    pub fn entry(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Message => None,
+            Kind::Join => Some("join"),
+            Kind::Leave => Some("leave"),
+            Kind::Passing => self.labels.as_ref()?.word.as_deref(),
+        }
+    }
+
     /// The value of a tag.
     pub fn tag(&self, name: &str) -> Option<&str> {
         let labels = self.labels.as_ref()?;

@@ -11,6 +11,7 @@ use axum::routing::any;
 use fanfare_auth::Verifier;
 use fanfare_core::limits::Limits;
 use fanfare_core::memory::{Clock, Memory};
+use fanfare_core::namespace::Namespaces;
 use fanfare_core::ports::broker::{Broker, Inboxes};
 use fanfare_dialect_native::{NativeJson, NativeLines, NativeProtobuf};
 use fanfare_dialect_plain::{Chat, Envelope, Raw, Rooms, Topics};
@@ -67,8 +68,14 @@ fn named(name: &'static str, subprotocol: &'static str, dialect: impl Dialect + 
 }
 
 /// The broker of a node that stands alone.
-pub(crate) fn broker(limits: &Limits, seed: u64, clock: Clock, inboxes: Arc<dyn Inboxes>) -> Arc<dyn Broker> {
-    Arc::new(Memory::new(limits.clone(), seed, clock, inboxes))
+pub(crate) fn broker(
+    limits: &Limits,
+    namespaces: &Namespaces,
+    seed: u64,
+    clock: Clock,
+    inboxes: Arc<dyn Inboxes>,
+) -> Arc<dyn Broker> {
+    Arc::new(Memory::new(limits.clone(), namespaces, seed, clock, inboxes))
 }
 
 fn node(setup: &Setup) -> io::Result<Node> {

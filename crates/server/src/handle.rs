@@ -188,6 +188,7 @@ impl Fanfare {
             from: message.from,
             from_name: None,
             kind: Kind::Message,
+            anonymous: false,
             connection: None,
             exclude_sender: false,
             data: message.data,

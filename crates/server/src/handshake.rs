@@ -409,7 +409,8 @@ impl Door {
         }
     }
 
-    /// The subprotocol decides, then the path or query, then the default.
+    /// The subprotocol decides, then the path or query, then the default. A path or query that decides agrees to whatever
+    /// subprotocol the client offers, since a browser fails a connection that is answered with none.
     fn dialect(&self, offered: &[String], named: Option<&str>) -> Result<(Spoken, Option<String>), Refusal> {
         if let Some((spoken, subprotocol)) = self.dialects.by_subprotocol(offered) {
             return Ok((spoken, Some(subprotocol)));
@@ -422,7 +423,10 @@ impl Door {
             return Err(unknown(offer));
         }
         match named {
-            Some(name) => Ok((self.dialects.by_name(name).ok_or_else(|| unknown(name))?, None)),
+            Some(name) => {
+                let spoken = self.dialects.by_name(name).ok_or_else(|| unknown(name))?;
+                Ok((spoken, credentials::foreign_subprotocol(offered).map(str::to_owned)))
+            }
             None => Ok((self.default_dialect, None)),
         }
     }

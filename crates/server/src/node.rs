@@ -234,7 +234,7 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker = app::broker(&self.limits, seed, Arc::new(clock::now), shared.clone());
+        let broker = app::broker(&self.limits, &self.namespaces, seed, Arc::new(clock::now), shared.clone());
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,

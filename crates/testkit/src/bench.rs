@@ -127,6 +127,7 @@ impl Bench {
         let (read, set) = (clock.clone(), clock_set_ms.clone());
         let broker = Arc::new(Memory::new(
             settings.limits.clone(),
+            &settings.namespaces,
             setup.seed,
             Arc::new(move || {
                 let steady_ms = read.load(Ordering::Relaxed);
@@ -439,6 +440,7 @@ impl Bench {
     /// # Panics
     /// When something is left all the same.
     pub fn end(&mut self) {
+        assert!(self.broker.is_balanced(), "the sums of what is kept do not agree");
         for shard in 0..self.shards.len() {
             self.hold(shard, false);
         }

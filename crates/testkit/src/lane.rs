@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fanfare_core::ports::lane::LaneEncoder;
 use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::event::{ErrorEvent, Member, Members, Subscribed};
-use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ConnectionId, Epoch, Event, Payload, Position, Publication, RequestId};
 
 /// Milliseconds of Unix time at which every bench begins; times are written relative to it.
@@ -138,11 +137,7 @@ pub fn describe(event: &Event<'_>, epochs: &Epochs) -> String {
             format!("unsubscribed{} {}{reason}", number(*id), topic.as_str())
         }
         Event::Message(publication) => {
-            let word = match publication.kind {
-                Kind::Message => "message",
-                Kind::Join => "join",
-                Kind::Leave => "leave",
-            };
+            let word = publication.entry().unwrap_or("message");
             format!("{word} {} {}", publication.channel, message(publication, epochs))
         }
         Event::Direct(direct) if direct.verbatim => format!("verbatim {}", text(&direct.data)),
@@ -216,7 +211,8 @@ fn describe_members(members: &Members) -> String {
 }
 
 fn message(publication: &Publication, epochs: &Epochs) -> String {
-    format!("{} {}", epochs.position(publication.position), text(&publication.data))
+    let after = if publication.kind.is_numbered() { "" } else { "+" };
+    format!("{}{after} {}", epochs.position(publication.position), text(&publication.data))
 }
 
 fn text(data: &Payload) -> String {

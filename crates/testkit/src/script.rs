@@ -104,7 +104,11 @@ impl<'a> Words<'a> {
     fn labels(&self) -> Option<Box<Labels>> {
         let tags = self.options.iter().filter(|(name, _)| *name == "tag");
         let tags = tags.filter_map(|(_, value)| value.split_once(':').map(|(t, v)| (t.into(), v.into())));
-        let labels = Labels { tags: tags.collect(), key: self.option("key").map(Into::into) };
+        let labels = Labels {
+            tags: tags.collect(),
+            key: self.option("key").map(Into::into),
+            word: self.option("word").map(Into::into),
+        };
         (labels != Labels::default()).then(|| Box::new(labels))
     }
 }
@@ -262,6 +266,7 @@ pub fn publish(line: &str, settings: &Settings) -> Publish {
         from: words.option("from").map(user),
         from_name: None,
         kind: Kind::Message,
+        anonymous: false,
         connection: None,
         exclude_sender: false,
         data: payload(words.get(2).unwrap_or_default()),

@@ -77,6 +77,7 @@ struct Raw<'a> {
     #[serde(default)]
     tags: BTreeMap<String, String>,
     key: Option<String>,
+    entry: Option<String>,
     recovered: Option<bool>,
     replayed: Option<u32>,
     #[serde(borrow)]
@@ -115,7 +116,8 @@ struct RawMember<'a> {
 
 #[derive(Deserialize)]
 struct RawPastMessage<'a> {
-    offset: u64,
+    offset: Option<u64>,
+    entry: Option<String>,
     from: Option<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
@@ -182,6 +184,7 @@ impl Raw<'_> {
             from: self.from.clone(),
             data: payload(self.data, self.binary.as_deref())?,
             offset: self.offset,
+            entry: self.entry.clone(),
             timestamp_ms: time(self.timestamp),
             tags: self.tags.clone(),
             key: self.key.clone(),
@@ -229,7 +232,8 @@ impl Raw<'_> {
                 channel: self.channel.clone(),
                 from: raw.from,
                 data: payload(raw.data, raw.binary.as_deref())?,
-                offset: Some(raw.offset),
+                offset: raw.offset,
+                entry: raw.entry,
                 timestamp_ms: time(raw.timestamp),
                 tags: raw.tags,
                 key: raw.key,

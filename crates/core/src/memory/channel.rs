@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use fanfare_protocol::event::{Member, Members};
-use fanfare_protocol::{Epoch, Position, Publication};
+use fanfare_protocol::publication::Kind;
+use fanfare_protocol::{ChannelName, Epoch, Position, Publication};
 use smallvec::SmallVec;
 
 use super::Moment;
 use super::history::History;
+use super::holdings::Holdings;
 use super::idempotency::Idempotency;
+use super::ledger::{AccountId, Ledger, Writer};
 use super::presence::Presence;
-use super::recency::Place;
 use crate::limits::Limits;
 use crate::ports::broker::{Publish, ShardId, Subscribe, Subscribed};
 
@@ -47,7 +49,7 @@ impl ShardCounts {
     }
 }
 
-/// What a channel's entry costs: itself, its places in the map and in the order of use, its name.
+/// What a channel's entry costs: itself, its places in the map and among the holdings, its name.
 const ENTRY_BYTES: usize = size_of::<Channel>() + 384;
 
 /// How long the numbering goes on after the last use, though there is nobody and nothing left: a sole subscriber
@@ -66,10 +68,6 @@ pub(super) struct Channel {
     pub(super) used_ms: u64,
     /// Whether somebody may come back who knows a place here: someone has joined since it was made.
     lingers: bool,
-    /// What its stripe counts it as. Written by the stripe alone.
-    pub(super) counted_bytes: usize,
-    /// Its place in the stripe's order of use while it counts for anything. Written by the stripe alone.
-    pub(super) place: Option<Place>,
 }
 
 impl Channel {
@@ -83,8 +81,6 @@ impl Channel {
             idempotency: Idempotency::default(),
             used_ms: now_ms,
             lingers: false,
-            counted_bytes: 0,
-            place: None,
         }
     }
 
@@ -100,13 +96,45 @@ impl Channel {
         }
     }
 
-    /// Gives up the oldest messages, then the oldest keys, and at last the numbering if there is no member, until
-    /// so many bytes are free or none are held.
+    /// Tells the ledger what the channel holds now. Whether it is to go.
+    pub(super) fn settle(&mut self, ledger: &Ledger, name: &ChannelName, now_ms: u64) -> bool {
+        let is_idle = self.is_idle(now_ms);
+        let held = if is_idle { 0 } else { self.held_bytes() };
+        if held == 0 {
+            if let Some(holdings) = self.history.holdings.take() {
+                holdings.end(ledger);
+            }
+            return is_idle;
+        }
+        let (own, front, used_ms) = (held - self.history.bytes(), self.history.front(), self.used_ms);
+        self.holdings(ledger, name).settle(ledger, name, own, front, used_ms);
+        false
+    }
+
+    fn holdings(&mut self, ledger: &Ledger, name: &ChannelName) -> &mut Holdings {
+        self.history.holdings.get_or_insert_with(|| Box::new(Holdings::new(ledger.share(name))))
+    }
+
+    /// What a publication is to be counted under, if anything is kept of it.
+    fn account(&mut self, ledger: &Ledger, publish: &Publish) -> Option<AccountId> {
+        let keeps_messages = publish.namespace.history_size > 0 && publish.kind != Kind::Passing;
+        if !keeps_messages && publish.idempotency_key.is_none() {
+            return None;
+        }
+        let used_ms = self.used_ms;
+        Some(self.holdings(ledger, &publish.channel).open(Writer::of(publish), &publish.channel, used_ms))
+    }
+
+    /// Gives up the oldest messages of one sender, then the oldest keys, and at last the numbering if there is no member,
+    /// until so many bytes are free, or the next message is another's, or nothing is held.
     pub(super) fn free(&mut self, bytes: usize) {
         let wanted = self.held_bytes().saturating_sub(bytes);
         self.history.free(self.held_bytes() - wanted);
+        if !self.history.is_empty() {
+            return;
+        }
         while self.held_bytes() > wanted && self.idempotency.forget_oldest() {}
-        if self.held_bytes() > wanted && self.history.is_empty() && self.idempotency.is_empty() {
+        if self.held_bytes() > wanted && self.idempotency.is_empty() {
             self.lingers = false;
         }
     }
@@ -121,11 +149,19 @@ impl Channel {
         !lingers && !self.is_joined() && self.history.is_empty() && self.idempotency.is_empty()
     }
 
-    /// Numbers and keeps a message.
-    pub(super) fn publish(&mut self, publish: Publish, now: Moment, keys_max: usize) -> Arc<Publication> {
-        self.offset += 1;
+    /// Numbers and keeps a message; keeps beside them that somebody came or went; passes on what is neither.
+    pub(super) fn publish(
+        &mut self,
+        publish: Publish,
+        now: Moment,
+        keys_max: usize,
+        ledger: &Ledger,
+    ) -> Arc<Publication> {
+        let is_numbered = publish.kind.is_numbered();
+        self.offset += u64::from(is_numbered);
         self.used_ms = now.steady_ms;
         let position = self.position();
+        let account = self.account(ledger, &publish);
         let publication = Arc::new(Publication {
             channel: publish.channel,
             position,
@@ -138,7 +174,15 @@ impl Channel {
             labels: publish.labels,
             timestamp_ms: now.unix_ms,
         });
-        self.history.push(publication.clone(), &publish.namespace, now.steady_ms);
+        match publish.kind {
+            Kind::Message => {
+                self.history.push(publication.clone(), account, &publish.namespace, now.steady_ms)
+            }
+            Kind::Join | Kind::Leave => {
+                self.history.push_entry(publication.clone(), account, &publish.namespace, now.steady_ms);
+            }
+            Kind::Passing => {}
+        }
         if let Some(key) = publish.idempotency_key {
             let until_ms = now.steady_ms + publish.namespace.idempotency_ttl_ms;
             self.idempotency.remember(key.into_text(), position, until_ms, keys_max);

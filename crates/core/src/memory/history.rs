@@ -5,33 +5,44 @@ use std::sync::Arc;
 
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::publication::Labels;
-use fanfare_protocol::{Position, Publication};
+use fanfare_protocol::{ChannelName, Position, Publication};
 
+use super::entries::{self, Entries};
+use super::holdings::Holdings;
+use super::ledger::{AccountId, Ledger};
 use crate::limits::Limits;
 use crate::namespace::Namespace;
 
 /// What a publication costs beside its data: itself, its place in the ring, its counters.
 const PUBLICATION_BYTES: usize = size_of::<Publication>() + 64;
 
-/// A message, and when it came, by the clock that is never set.
+/// A publication, and when it came, by the clock that is never set.
 #[derive(Debug)]
-struct Kept {
-    publication: Arc<Publication>,
-    since_ms: u64,
+pub(super) struct Kept {
+    pub(super) publication: Arc<Publication>,
+    pub(super) since_ms: u64,
+    /// Whose it is.
+    pub(super) account: AccountId,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Adjacent offsets, oldest first; the last one is the channel's newest message, if it has any at all.
     ring: VecDeque<Kept>,
+    /// Who came and went meanwhile.
+    entries: Entries,
     ttl_ms: u64,
+    /// Of the messages.
     bytes: usize,
+    /// Whose they are, and whose the entries.
+    pub(super) holdings: Option<Box<Holdings>>,
 }
 
 /// What a tag costs beside its text.
 const TAG_BYTES: usize = size_of::<(Box<str>, Box<str>)>();
 
-fn cost(publication: &Publication) -> usize {
+/// What it takes to keep a publication.
+pub(super) fn cost(publication: &Publication) -> usize {
     let labels = publication.labels.as_deref().map_or(0, |labels| {
         let tags = labels.tags.iter().map(|(name, value)| name.len() + value.len() + TAG_BYTES);
         tags.sum::<usize>() + labels.key.as_ref().map_or(0, |key| key.len()) + size_of::<Labels>()
@@ -41,53 +52,132 @@ fn cost(publication: &Publication) -> usize {
 
 impl History {
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.entries.bytes()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ring.is_empty()
+        self.ring.is_empty() && self.entries.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Whose the oldest message is, or the oldest entry where there is no message.
+    pub(super) fn front(&self) -> Option<AccountId> {
+        self.ring.front().or_else(|| self.entries.front()).map(|kept| kept.account)
+    }
+
+    fn clear(&mut self) {
+        while self.pop_oldest() {}
+        while self.pop_oldest_entry() {}
         self.ring = VecDeque::new();
-        self.bytes = 0;
     }
 
-    /// Lets the oldest go until `bytes` are freed, or all.
+    /// Lets the oldest messages of one sender go until `bytes` are freed or the next one is another's; once there is no
+    /// message, the oldest entries.
     pub(super) fn free(&mut self, bytes: usize) {
-        let wanted = self.bytes.saturating_sub(bytes);
-        while self.bytes > wanted {
-            self.pop_oldest();
+        let wanted = self.bytes().saturating_sub(bytes);
+        let front = self.front();
+        while self.bytes() > wanted && self.front() == front {
+            if !self.pop_oldest() && !self.pop_oldest_entry() {
+                break;
+            }
         }
         if self.ring.is_empty() {
             self.ring = VecDeque::new();
         }
     }
 
-    pub(super) fn push(&mut self, publication: Arc<Publication>, namespace: &Namespace, now_ms: u64) {
+    /// Keeps a message of `account`, none where nothing is kept.
+    pub(super) fn push(
+        &mut self,
+        publication: Arc<Publication>,
+        account: Option<AccountId>,
+        namespace: &Namespace,
+        now_ms: u64,
+    ) {
         self.ttl_ms = namespace.history_ttl_ms;
         self.expire(now_ms);
-        if namespace.history_size == 0 {
-            self.clear();
-            return;
-        }
+        let Some(account) = account.filter(|_| namespace.history_size > 0) else {
+            return self.clear();
+        };
+        self.trim_entries(namespace);
         while self.ring.len() >= namespace.history_size as usize {
             self.pop_oldest();
         }
-        self.bytes += cost(&publication);
-        self.ring.push_back(Kept { publication, since_ms: now_ms });
+        let cost = cost(&publication);
+        self.bytes += cost;
+        self.add(account, cost);
+        self.ring.push_back(Kept { publication, since_ms: now_ms, account });
     }
 
-    fn pop_oldest(&mut self) {
-        if let Some(oldest) = self.ring.pop_front() {
-            self.bytes -= cost(&oldest.publication);
+    /// Keeps that somebody came or went.
+    pub(super) fn push_entry(
+        &mut self,
+        publication: Arc<Publication>,
+        account: Option<AccountId>,
+        namespace: &Namespace,
+        now_ms: u64,
+    ) {
+        self.trim(namespace, now_ms);
+        let Some(account) = account.filter(|_| entries::size(namespace) > 0) else { return };
+        while self.entries.len() >= entries::size(namespace) {
+            self.pop_oldest_entry();
         }
+        self.add(account, cost(&publication));
+        self.entries.push(Kept { publication, since_ms: now_ms, account });
+    }
+
+    fn pop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.ring.pop_front() else { return false };
+        let cost = cost(&oldest.publication);
+        self.bytes -= cost;
+        self.subtract(oldest.account, cost);
+        true
+    }
+
+    fn pop_oldest_entry(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_oldest() else { return false };
+        self.subtract(oldest.account, cost(&oldest.publication));
+        true
+    }
+
+    fn trim_entries(&mut self, namespace: &Namespace) {
+        while self.entries.len() > entries::size(namespace) {
+            self.pop_oldest_entry();
+        }
+    }
+
+    fn add(&mut self, account: AccountId, bytes: usize) {
+        if let Some(holdings) = &mut self.holdings {
+            holdings.add(account, bytes);
+        }
+    }
+
+    fn subtract(&mut self, account: AccountId, bytes: usize) {
+        if let Some(holdings) = &mut self.holdings {
+            holdings.subtract(account, bytes);
+        }
+    }
+
+    /// Counts everything in the share of its namespace, which may be another since the settings have changed.
+    pub(super) fn move_to(&mut self, ledger: &Ledger, channel: &ChannelName) {
+        let Some(holdings) = self.holdings.take() else { return };
+        let holdings = match holdings.moved_to(ledger.share(channel), ledger, channel) {
+            Err(same) => same,
+            Ok((moved, renamed)) => {
+                for kept in self.ring.iter_mut().chain(self.entries.iter_mut()) {
+                    let account = renamed.iter().find(|(before, _)| *before == kept.account);
+                    kept.account = account.map_or(kept.account, |(_, after)| *after);
+                }
+                moved
+            }
+        };
+        self.holdings = Some(Box::new(holdings));
     }
 
     /// Lets go of what the namespace does not keep any more.
     pub(super) fn trim(&mut self, namespace: &Namespace, now_ms: u64) {
         self.ttl_ms = namespace.history_ttl_ms;
         self.expire(now_ms);
+        self.trim_entries(namespace);
         while self.ring.len() > namespace.history_size as usize {
             self.pop_oldest();
         }
@@ -100,15 +190,22 @@ impl History {
         if self.ttl_ms == 0 {
             return;
         }
-        while self.ring.front().is_some_and(|oldest| oldest.since_ms + self.ttl_ms <= now_ms) {
+        let ttl_ms = self.ttl_ms;
+        let has_expired =
+            |oldest: Option<&Kept>| oldest.is_some_and(|oldest| oldest.since_ms + ttl_ms <= now_ms);
+        while has_expired(self.ring.front()) {
             self.pop_oldest();
+        }
+        while has_expired(self.entries.front()) {
+            self.pop_oldest_entry();
         }
         if self.ring.is_empty() && self.ring.capacity() > 0 {
             self.ring = VecDeque::new();
         }
     }
 
-    /// Everything after `since`, or none if any of it is missing or it is more than `bytes_max`.
+    /// Every message after `since` with what follows it, or none if any message is missing or they are more than
+    /// `bytes_max`. What follows the message at `since` itself is left out: the client may have it.
     pub(super) fn since(
         &mut self,
         top: Position,
@@ -125,12 +222,16 @@ impl History {
             return None;
         }
         let missed = self.ring.range(self.ring.len() - missed..);
-        let replay: Vec<_> = missed.map(|kept| kept.publication.clone()).collect();
+        let mut replay: Vec<_> = missed.map(|kept| kept.publication.clone()).collect();
         let bytes: usize = replay.iter().map(|publication| cost(publication)).sum();
-        (bytes <= bytes_max).then_some(replay)
+        if bytes > bytes_max {
+            return None;
+        }
+        self.entries.merge_into(&mut replay, since.offset + 1.., bytes_max);
+        Some(replay)
     }
 
-    /// The last messages, oldest first.
+    /// The last messages with what follows them, oldest first.
     pub(super) fn last(&mut self, count: usize, now_ms: u64, bytes_max: usize) -> Vec<Arc<Publication>> {
         self.expire(now_ms);
         let mut room = bytes_max;
@@ -149,10 +250,16 @@ impl History {
             .cloned()
             .collect();
         replay.reverse();
+        let is_all = replay.len() == self.ring.len();
+        let first = replay.first().map(|publication| publication.position.offset).filter(|_| !is_all);
+        if count > 0 && (is_all || first.is_some()) {
+            self.entries.merge_into(&mut replay, first.unwrap_or(0).., bytes_max);
+        }
         replay
     }
 
-    /// A page, and whether more lies beyond it; none if `since` is not a place in this history.
+    /// A page of messages with what follows them, and whether more lies beyond it; none if `since` is not a place in this
+    /// history. What follows a message belongs to it: it is in the same page, and only there.
     pub(super) fn page(
         &mut self,
         top: Position,
@@ -187,6 +294,26 @@ impl History {
             publications.push(publication.clone());
         }
         let more = publications.len() < to - from;
+        if count_max > 0 {
+            let end = publications.last().map(|publication| publication.position.offset).filter(|_| more);
+            let since = range.since.map(|since| since.offset);
+            if range.reverse {
+                publications.reverse();
+                self.entries.merge_into(
+                    &mut publications,
+                    end.unwrap_or(0)..since.unwrap_or(u64::MAX),
+                    limits.replay_bytes_max,
+                );
+                publications.reverse();
+            } else {
+                let begin = since.map_or(0, |since| since + 1);
+                self.entries.merge_into(
+                    &mut publications,
+                    begin..=end.unwrap_or(u64::MAX),
+                    limits.replay_bytes_max,
+                );
+            }
+        }
         Some((publications, more))
     }
 }

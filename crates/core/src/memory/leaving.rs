@@ -31,7 +31,7 @@ impl Memory {
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
         }
-        if self.settle(&mut stripe.held, name, channel, now.steady_ms) {
+        if channel.settle(&self.ledger, name, now.steady_ms) {
             stripe.channels.remove(name);
         }
     }
@@ -58,7 +58,7 @@ impl Memory {
                 if let Some(member) = channel.presence.give_up(&user, now_ms) {
                     self.tell_left(channel, &name, member);
                 }
-                if self.settle(&mut stripe.held, &name, channel, now_ms) {
+                if channel.settle(&self.ledger, &name, now_ms) {
                     stripe.channels.remove(&name);
                 }
             }

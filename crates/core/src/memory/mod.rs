@@ -1,19 +1,23 @@
 //! The memory engine: the broker of a single node. What it holds is gone with the process.
 //!
 //! - [`channel`]: one channel's numbering, history, members and keys
-//! - [`history`], [`presence`], [`idempotency`]: the parts of it
+//! - [`history`], [`entries`], [`presence`], [`idempotency`]: the parts of it
+//! - [`ledger`], [`holdings`]: who holds how much, and whose goes first
 //! - [`leaving`]: who leaves a channel, and when that counts
 //! - [`listening`]: which shards listen to which pattern
 //! - [`recency`]: which channels were used longest ago
 //! - [`users`]: who is online, independent of channels
 //!
-//! Channels are spread over stripes with a lock each. Lock order: a stripe, then patterns, then an inbox;
-//! `users` is never held together with another, and `making_room` is only ever tried.
+//! Channels are spread over stripes with a lock each. Lock order: a stripe, then patterns, then the accounts of a share,
+//! then an inbox; `users` is never held together with another, and `making_room` is only ever tried.
 
 mod channel;
+mod entries;
 mod history;
+mod holdings;
 mod idempotency;
 mod leaving;
+mod ledger;
 mod listening;
 mod presence;
 mod recency;
@@ -26,7 +30,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
-use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position};
 use foldhash::HashMap;
 
@@ -37,9 +40,9 @@ use crate::ports::broker::{
     Subscribe,
 };
 use channel::Channel;
+use ledger::Ledger;
 use listening::Listening;
 use presence::Told;
-use recency::Recency;
 use users::Users;
 
 const STRIPES: usize = 64;
@@ -70,13 +73,8 @@ pub struct Memory {
     epoch_next: AtomicU64,
     /// Which stripe is swept at the next tick.
     sweep_next: AtomicUsize,
-    /// The sum of the stripes' bytes.
-    history_bytes: AtomicUsize,
-    /// Counts uses of channels that hold something.
-    turns: AtomicU64,
-    /// The turn of the longest unused channel of each stripe, `u64::MAX` without any. Written under the stripe's
-    /// lock, read by whoever makes room.
-    oldest_turns: Box<[AtomicU64]>,
+    /// Who holds how much of all histories.
+    ledger: Ledger,
     /// Held by whoever makes room; tried before any stripe is locked, never waited for.
     making_room: Mutex<()>,
 }
@@ -92,58 +90,64 @@ pub struct Census {
     pub graces: usize,
     /// Bytes of history and idempotency keys, and of the entries of the channels that have any.
     pub history_bytes: usize,
+    /// Senders of whom some namespace keeps anything.
+    pub senders: usize,
     /// Users with a connection.
     pub users_online: usize,
 }
 
+#[derive(Default)]
 struct Stripe {
     channels: HashMap<ChannelName, Channel>,
     /// When grace periods end.
     graces: leaving::Graces,
-    held: Held,
-}
-
-/// What a stripe's channels hold beside their members.
-#[derive(Default)]
-struct Held {
-    /// Which of [`Memory::stripes`] it is.
-    stripe: usize,
-    bytes: usize,
-    /// The channels that hold anything.
-    recency: Recency,
 }
 
 impl Memory {
     /// An empty engine. `seed` is drawn at random by the caller; it makes epochs unique among runs.
-    pub fn new(limits: Limits, seed: u64, clock: Clock, inboxes: Arc<dyn Inboxes>) -> Self {
+    pub fn new(
+        limits: Limits,
+        namespaces: &Namespaces,
+        seed: u64,
+        clock: Clock,
+        inboxes: Arc<dyn Inboxes>,
+    ) -> Self {
         Self {
-            stripes: (0..STRIPES).map(Stripe::new).map(Mutex::new).collect(),
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             listening: Listening::default(),
             users: Mutex::new(Users::new(limits.last_seen_users_max)),
             inboxes,
             clock,
+            ledger: Ledger::new(limits.history_bytes_max, namespaces),
             limits,
             epoch_next: AtomicU64::new(seed),
             sweep_next: AtomicUsize::new(0),
-            history_bytes: AtomicUsize::new(0),
-            turns: AtomicU64::new(0),
-            oldest_turns: (0..STRIPES).map(|_| AtomicU64::new(u64::MAX)).collect(),
             making_room: Mutex::default(),
         }
     }
 
     /// Counts what is held.
     pub fn census(&self) -> Census {
-        let mut census = Census { patterns: self.listening.count(), ..Census::default() };
+        let history_bytes = self.ledger.bytes();
+        let senders = self.ledger.accounts();
+        let mut census =
+            Census { patterns: self.listening.count(), history_bytes, senders, ..Census::default() };
         for stripe in &*self.stripes {
             let stripe = lock(stripe);
             census.channels += stripe.channels.len();
             census.graces += stripe.graces.len();
-            census.history_bytes += stripe.held.bytes;
         }
         census.users_online = lock(&self.users).online();
         census
+    }
+
+    /// Whether the sums agree: of what is held of each channel, of each sender, in each namespace, and of all. True unless
+    /// something changes meanwhile.
+    pub fn is_balanced(&self) -> bool {
+        let held = |channel: &Channel| channel.held_bytes();
+        let channels = |stripe: &Mutex<Stripe>| lock(stripe).channels.values().map(held).sum::<usize>();
+        self.ledger.is_balanced(self.stripes.iter().map(channels).sum())
     }
 
     fn stripe(&self, channel: &ChannelName) -> MutexGuard<'_, Stripe> {
@@ -182,16 +186,16 @@ impl Memory {
             return;
         }
         let shards = channel.shards.mask() | self.listening.confirm(listening, &name);
-        if publish.kind == Kind::Message && self.is_behind(shards) {
+        if !publish.kind.is_entry() && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 stripe.channels.remove(&name);
             }
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
         }
-        let publication = channel.publish(publish, now, self.limits.idempotency_keys_max);
+        let publication = channel.publish(publish, now, self.limits.idempotency_keys_max, &self.ledger);
         let position = publication.position;
-        if self.settle(&mut stripe.held, &name, channel, now_ms) {
+        if channel.settle(&self.ledger, &name, now_ms) {
             stripe.channels.remove(&name);
         }
         for shard in each_shard(shards) {
@@ -207,58 +211,22 @@ impl Memory {
             .any(|shard| self.inboxes.waiting(shard) >= self.limits.inbox_deliveries_max)
     }
 
-    /// Keeps the sums of bytes and the order of use right after a channel has changed. Whether it is to go.
-    fn settle(&self, held: &mut Held, name: &ChannelName, channel: &mut Channel, now_ms: u64) -> bool {
-        let idle = channel.is_idle(now_ms);
-        let before = channel.counted_bytes;
-        let after = if idle { 0 } else { channel.held_bytes() };
-        if before != after {
-            channel.counted_bytes = after;
-            held.bytes = held.bytes + after - before;
-            self.history_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
-        }
-        let turn = || self.turns.fetch_add(1, Ordering::Relaxed);
-        match channel.place {
-            Some(place) if after == 0 => {
-                held.recency.remove(place);
-                channel.place = None;
-            }
-            Some(place) => held.recency.used(place, channel.used_ms, turn),
-            None if after == 0 => return idle,
-            None => channel.place = Some(held.recency.add(name, channel.used_ms, turn())),
-        }
-        let oldest = held.recency.oldest().map_or(u64::MAX, |(_, turn)| turn);
-        if self.oldest_turns[held.stripe].load(Ordering::Relaxed) != oldest {
-            self.oldest_turns[held.stripe].store(oldest, Ordering::Relaxed);
-        }
-        idle
-    }
-
-    /// Makes room above the bound: of the channels that were used longest ago, the oldest messages go, then the
-    /// oldest idempotency keys, then the numbering. Whoever comes back to one is told that it cannot recover.
+    /// Makes room above the bound, see [`ledger`]: of a channel the oldest messages go, then the oldest idempotency keys,
+    /// then the numbering. Whoever comes back to one is told that it cannot recover.
     ///
     /// It frees as much as was added since, so its cost does not depend on how many channels there are.
     fn make_room(&self) {
-        let surplus =
-            || self.history_bytes.load(Ordering::Relaxed).saturating_sub(self.limits.history_bytes_max);
-        if surplus() == 0 {
+        if self.ledger.surplus() == 0 {
             return;
         }
         let Ok(_only_one) = self.making_room.try_lock() else { return };
         let now_ms = (self.clock)().steady_ms;
-        loop {
-            let surplus = surplus();
-            let turns = self.oldest_turns.iter().map(|turn| turn.load(Ordering::Relaxed)).enumerate();
-            let Some((index, oldest)) = turns.min_by_key(|(_, turn)| *turn) else { return };
-            if surplus == 0 || oldest == u64::MAX {
-                return;
-            }
-            let mut stripe = lock(&self.stripes[index]);
-            let stripe = &mut *stripe;
-            let Some(name) = stripe.held.recency.oldest().map(|(name, _)| name.clone()) else { continue };
-            let Some(channel) = stripe.channels.get_mut(&name) else { return };
-            channel.free(surplus);
-            if self.settle(&mut stripe.held, &name, channel, now_ms) {
+        while self.ledger.surplus() > 0 {
+            let Some((name, bytes)) = self.ledger.next() else { return };
+            let mut stripe = self.stripe(&name);
+            let Some(channel) = stripe.channels.get_mut(&name) else { continue };
+            channel.free(bytes);
+            if channel.settle(&self.ledger, &name, now_ms) {
                 stripe.channels.remove(&name);
             }
         }
@@ -282,7 +250,7 @@ impl Memory {
         // Only now does the shard hear of the channel: its own join event was for the others.
         channel.shards.add(subscribe.shard);
         let subscribed = channel.subscribed(subscribe, now, &self.limits);
-        self.settle(&mut stripe.held, &subscribe.channel, channel, now.steady_ms);
+        channel.settle(&self.ledger, &subscribe.channel, now.steady_ms);
         self.reply(reply, Reply::Subscribed(Box::new(subscribed)));
     }
 
@@ -318,7 +286,7 @@ impl Memory {
         };
         let top = channel.position();
         let page = channel.history.page(top, range, now_ms, &self.limits);
-        self.settle(&mut stripe.held, name, channel, now_ms);
+        channel.settle(&self.ledger, name, now_ms);
         let Some((publications, more)) = page else { return Reply::Failed(ErrorCode::HistoryUnavailable) };
         Reply::History(Box::new(HistoryPage { publications, position: top, more }))
     }
@@ -351,13 +319,9 @@ impl Memory {
     }
 
     fn counts(&self) -> Reply {
-        let (mut channels, mut history_bytes) = (0, 0);
-        for stripe in &*self.stripes {
-            let stripe = lock(stripe);
-            channels += stripe.channels.len();
-            history_bytes += stripe.held.bytes;
-        }
-        Reply::Counts { channels, users: lock(&self.users).online(), history_bytes }
+        let channels = self.stripes.iter().map(|stripe| lock(stripe).channels.len()).sum();
+        let users = lock(&self.users).online();
+        Reply::Counts { channels, users, history_bytes: self.ledger.bytes() }
     }
 
     fn to_every_shard(&self, mut delivery: impl FnMut() -> Delivery) -> Reply {
@@ -435,7 +399,7 @@ impl Broker for Memory {
                 if let Some(member) = channel.presence.end_grace(&user, now_ms) {
                     self.tell_left(channel, &name, member);
                 }
-                if self.settle(&mut stripe.held, &name, channel, now_ms) {
+                if channel.settle(&self.ledger, &name, now_ms) {
                     stripe.channels.remove(&name);
                 }
             }
@@ -443,7 +407,7 @@ impl Broker for Memory {
                 // What has expired goes.
                 stripe.channels.retain(|name, channel| {
                     channel.expire(now_ms);
-                    !self.settle(&mut stripe.held, name, channel, now_ms)
+                    !channel.settle(&self.ledger, name, now_ms)
                 });
             }
         }
@@ -451,19 +415,14 @@ impl Broker for Memory {
     }
 
     fn namespaces_changed(&self, namespaces: &Namespaces) {
+        self.ledger.divide(namespaces);
         self.trim(namespaces);
+        self.make_room();
     }
 
     fn congested(&self) -> bool {
         (0..self.inboxes.shards())
             .any(|shard| self.inboxes.waiting(ShardId(shard)) >= self.limits.inbox_deliveries_max / 2)
-    }
-}
-
-impl Stripe {
-    fn new(index: usize) -> Self {
-        let held = Held { stripe: index, ..Held::default() };
-        Self { channels: HashMap::default(), graces: leaving::Graces::default(), held }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The channels of a stripe that hold something, in the order of their last use.
+//! Channels in the order of their last use.
 
 use fanfare_protocol::ChannelName;
 use slab::Slab;
@@ -19,33 +19,33 @@ pub(super) struct Recency {
 struct Link {
     name: ChannelName,
     used_ms: u64,
-    /// Puts uses within a millisecond in order, among all stripes.
-    turn: u64,
     older: Option<Place>,
     newer: Option<Place>,
 }
 
 impl Recency {
-    /// The channel that was used longest ago, and the turn that was.
-    pub(super) fn oldest(&self) -> Option<(&ChannelName, u64)> {
-        let link = self.links.get(self.oldest?.0)?;
-        Some((&link.name, link.turn))
+    pub(super) fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// The channel that was used longest ago.
+    pub(super) fn oldest(&self) -> Option<&ChannelName> {
+        Some(&self.links.get(self.oldest?.0)?.name)
     }
 
     /// Puts a channel behind all others.
-    pub(super) fn add(&mut self, name: &ChannelName, used_ms: u64, turn: u64) -> Place {
-        let link = Link { name: name.clone(), used_ms, turn, older: None, newer: None };
+    pub(super) fn add(&mut self, name: &ChannelName, used_ms: u64) -> Place {
+        let link = Link { name: name.clone(), used_ms, older: None, newer: None };
         let place = Place(self.links.insert(link));
         self.append(place);
         place
     }
 
     /// Moves a channel behind all others, unless its last use is the one that is known.
-    pub(super) fn used(&mut self, place: Place, used_ms: u64, turn: impl FnOnce() -> u64) {
+    pub(super) fn used(&mut self, place: Place, used_ms: u64) {
         if self.links[place.0].used_ms != used_ms {
             self.detach(place);
-            let link = &mut self.links[place.0];
-            (link.used_ms, link.turn) = (used_ms, turn());
+            self.links[place.0].used_ms = used_ms;
             self.append(place);
         }
     }
@@ -87,7 +87,7 @@ mod tests {
 
     fn drained(mut recency: Recency, mut places: Vec<(String, Place)>) -> String {
         let mut order = String::new();
-        while let Some((name, _)) = recency.oldest() {
+        while let Some(name) = recency.oldest() {
             let name = name.as_str().to_owned();
             let index = places.iter().position(|(known, _)| *known == name).unwrap();
             recency.remove(places.swap_remove(index).1);
@@ -104,15 +104,15 @@ mod tests {
             .iter()
             .zip(1..)
             .map(|(name, used_ms)| {
-                ((*name).to_owned(), recency.add(&ChannelName::new(name).unwrap(), used_ms, used_ms))
+                ((*name).to_owned(), recency.add(&ChannelName::new(name).unwrap(), used_ms))
             })
             .collect();
-        recency.used(places[0].1, 5, || 5);
-        recency.used(places[2].1, 6, || 6);
-        recency.used(places[2].1, 6, || 6);
+        recency.used(places[0].1, 5);
+        recency.used(places[2].1, 6);
+        recency.used(places[2].1, 6);
         recency.remove(places.remove(1).1);
-        places.push(("e".to_owned(), recency.add(&ChannelName::new("e").unwrap(), 7, 7)));
-        recency.used(places[1].1, 8, || 8);
+        places.push(("e".to_owned(), recency.add(&ChannelName::new("e").unwrap(), 7)));
+        recency.used(places[1].1, 8);
         assert_eq!(drained(recency, places), "daec");
     }
 }

@@ -11,10 +11,11 @@ impl Memory {
             let mut stripe = lock(stripe);
             let stripe = &mut *stripe;
             stripe.channels.retain(|name, channel| {
+                channel.history.move_to(&self.ledger, name);
                 if let Some(namespace) = namespaces.get(name.namespace()) {
                     channel.history.trim(namespace, now_ms);
                 }
-                !self.settle(&mut stripe.held, name, channel, now_ms)
+                !channel.settle(&self.ledger, name, now_ms)
             });
         }
     }

@@ -10,8 +10,10 @@
 //! those after it are pushed after it. The engine relies on this and keeps no second bookkeeping.
 //!
 //! **Atomicity.** A publish that was answered with a position is in the channel's history (as far as the
-//! namespace keeps one) and on its way to every interested shard. One that failed was not numbered. What says that
-//! somebody came or went is not refused because a shard is behind: there are no more of them than connections.
+//! namespace keeps one) and on its way to every interested shard. One that failed was not numbered. What is no message is
+//! answered with the place of the message that it follows. What says that somebody came or went is kept beside the
+//! history and never displaces a message; it is not refused because a shard is behind, since there are no more of them
+//! than connections. What only passes by is not kept.
 //!
 //! **Failure.** Every request is answered exactly once, also when the broker is gone: then with an
 //! [`ErrorCode`], within the broker's own deadline.
@@ -83,7 +85,7 @@ pub enum ReplyTo {
 /// What a broker is asked.
 #[derive(Debug)]
 pub enum Request {
-    /// Number, keep and deliver a message.
+    /// Number, keep and deliver a message, or deliver what is no message.
     Publish(Publish),
     /// A connection joins a channel.
     Subscribe(Subscribe),
@@ -157,6 +159,8 @@ pub struct Publish {
     pub from_name: Option<Arc<str>>,
     /// What it is.
     pub kind: Kind,
+    /// Whether `from` is the name that stands for a connection without a user.
+    pub anonymous: bool,
     /// The connection it comes from.
     pub connection: Option<ConnectionId>,
     /// Whether that connection gets no copy.
@@ -303,7 +307,7 @@ pub struct Subscribed {
     pub position: Position,
     /// The answer to `recover`.
     pub recovered: Option<bool>,
-    /// Messages up to `position` that the subscriber is to get first, oldest first.
+    /// Messages up to `position` that the subscriber is to get first, and what is kept beside them, oldest first.
     pub replay: Vec<Arc<Publication>>,
     /// The members, when they were asked for.
     pub presence: Option<Members>,
@@ -313,10 +317,17 @@ pub struct Subscribed {
     pub crowded: bool,
 }
 
+impl Subscribed {
+    /// How many numbered messages are in the replay.
+    pub fn replayed(&self) -> u32 {
+        self.replay.iter().filter(|publication| publication.kind.is_numbered()).count() as u32
+    }
+}
+
 /// A page of history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryPage {
-    /// The messages, in the order asked for.
+    /// The messages and what is kept beside them, in the order asked for.
     pub publications: Vec<Arc<Publication>>,
     /// The place of the channel's newest message.
     pub position: Position,

@@ -42,12 +42,14 @@ impl Shard {
             Some(user) => IdempotencyKey::of_user(user, &key),
             None => IdempotencyKey::of_connection(session.id, &key),
         });
+        let is_passing = message.labels.as_ref().is_some_and(|labels| labels.word.is_some());
         let publish = Publish {
             channel: message.channel,
             namespace,
+            anonymous: session.opening.identity.user.is_none(),
             from: Some(session.member_name()),
             from_name: session.opening.identity.name().cloned(),
-            kind: Kind::Message,
+            kind: if is_passing { Kind::Passing } else { Kind::Message },
             connection: Some(session.id),
             exclude_sender: !message.echo,
             data: message.data,

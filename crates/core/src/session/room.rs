@@ -116,6 +116,7 @@ impl Shard {
             channel: channel.clone(),
             namespace: entry.namespace.clone(),
             kind,
+            anonymous: session.opening.identity.user.is_none(),
             connection: Some(session.id),
             exclude_sender: false,
             data: Payload::Text(Bytes::from(text)),

@@ -258,7 +258,7 @@ impl Shard {
                 topic: &topic,
                 position: outcome.map(|outcome| outcome.position),
                 recovered: outcome.and_then(|outcome| outcome.recovered),
-                replayed: outcome.map_or(0, |outcome| outcome.replay.len() as u32),
+                replayed: outcome.map_or(0, broker::Subscribed::replayed),
                 presence: outcome.and_then(|outcome| outcome.presence.as_ref()),
             }),
         );

@@ -104,23 +104,30 @@ fn message(out: &mut Vec<u8>, publication: &Publication) {
     write::string(out, publication.channel.as_str());
     from(out, publication);
     write::payload(out, &publication.data);
-    number(out, "offset", publication.position.offset);
+    number(out, place(publication), publication.position.offset);
     time(out, "timestamp", publication.timestamp_ms);
     labels(out, publication.labels.as_deref());
-    if let Some(entry) = publication.kind.entry() {
+    if let Some(entry) = publication.entry() {
         text(out, "entry", entry);
     }
 }
 
+/// What the offset is: a message's own, or that of the message it follows.
+fn place(publication: &Publication) -> &'static str {
+    if publication.kind.is_numbered() { "offset" } else { "after" }
+}
+
 /// A message in a page of history: the channel is the page's, and the offset comes first.
 fn past_message(out: &mut Vec<u8>, publication: &Publication) {
-    write::raw(out, "{\"offset\":");
+    write::raw(out, "{\"");
+    write::raw(out, place(publication));
+    write::raw(out, "\":");
     write::number(out, publication.position.offset);
     from(out, publication);
     write::payload(out, &publication.data);
     time(out, "timestamp", publication.timestamp_ms);
     labels(out, publication.labels.as_deref());
-    if let Some(entry) = publication.kind.entry() {
+    if let Some(entry) = publication.entry() {
         text(out, "entry", entry);
     }
     out.push(b'}');

@@ -65,7 +65,7 @@ pub(super) fn labels(members: &Members<'_>, limits: &DecodeLimits) -> Checked<Op
             tags.push((name, value));
         }
     }
-    Ok((key.is_some() || !tags.is_empty()).then(|| Box::new(Labels { tags, key })))
+    Ok((key.is_some() || !tags.is_empty()).then(|| Box::new(Labels { tags, key, word: None })))
 }
 
 /// The users asked about.

@@ -146,7 +146,7 @@ fn labels(
         Ok((failure::name(&member, &tag, limits)?, failure::bounded(&member, &value, limits)?))
     });
     let tags = tags.collect::<Checked<Vec<_>>>()?;
-    Ok((key.is_some() || !tags.is_empty()).then(|| Box::new(Labels { tags, key })))
+    Ok((key.is_some() || !tags.is_empty()).then(|| Box::new(Labels { tags, key, word: None })))
 }
 
 fn topic(topic: Option<proto::Topic>) -> Checked<Topic> {

@@ -112,15 +112,18 @@ fn past_message(publication: &neutral::Publication) -> proto::Message {
             (tags.collect(), labels.key.as_deref().unwrap_or_default().to_owned())
         }
     };
+    let place = publication.position.offset;
+    let (offset, after) = if publication.kind.is_numbered() { (place, 0) } else { (0, place) };
     proto::Message {
         channel: String::new(),
         from: from(publication),
         data: Some(payload(&publication.data)),
-        offset: publication.position.offset,
+        offset,
+        after,
         timestamp_ms: publication.timestamp_ms,
         tags,
         key,
-        entry: publication.kind.entry().unwrap_or_default().to_owned(),
+        entry: publication.entry().unwrap_or_default().to_owned(),
     }
 }
 

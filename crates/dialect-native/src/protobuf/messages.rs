@@ -337,6 +337,8 @@ pub struct Message {
     pub key: ::prost::alloc::string::String,
     #[prost(string, tag = "8")]
     pub entry: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "9")]
+    pub after: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Published {

@@ -1,8 +1,10 @@
 //! A message into a command.
 
 use fanfare_json::failure::{Checked, Failure};
+use fanfare_json::members::RawValue;
 use fanfare_json::{fields, members, message};
 use fanfare_protocol::dialect::DecodeLimits;
+use fanfare_protocol::publication::Labels;
 use fanfare_protocol::{Command, Incoming, Payload, Rejection, RequestId};
 
 use crate::{content, token};
@@ -23,7 +25,14 @@ pub(super) fn decode(message: Incoming<'_>, limits: &DecodeLimits) -> Result<Com
     message::decode(message, limits, no_id, |members, id| command(members, id, whole, limits))
 }
 
-/// Whatever has content is a message, whichever type it claims.
+/// The longest type of a client's own, in characters.
+const WORD_CHARS_MAX: usize = 32;
+
+/// Types that are the server's: nobody else says who came, or what failed.
+const WORDS_OF_THE_SERVER: [&str; 7] =
+    ["join", "leave", "error", "response", "pong", "lagged", "authenticated"];
+
+/// Whatever has content is a message, whichever type it claims. Only a `message` is kept; another type passes by.
 fn command(
     members: &Members<'_>,
     id: &mut Option<RequestId>,
@@ -32,7 +41,9 @@ fn command(
 ) -> Checked<Command> {
     if fields::text("content", members.content)?.is_some() {
         let data = content::value("content", members.content)?;
-        return Ok(Command::Message { id: None, channel: None, data, labels: None, echo: true });
+        let labels =
+            word(members.kind).map(|word| Box::new(Labels { word: Some(word), ..Labels::default() }));
+        return Ok(Command::Message { id: None, channel: None, data, labels, echo: true });
     }
     if token::is_bare(members.kind, members.token) {
         return token::authenticate("token", members.token, id);
@@ -46,4 +57,11 @@ fn command(
         "message" | "join" | "leave" => Err(Failure::missing("content")),
         other => content::custom(other, whole(), id, limits),
     }
+}
+
+/// The type that the client gives what is no `message`; none where it gives none, or one that it may not.
+fn word(kind: Option<&RawValue>) -> Option<Box<str>> {
+    let word = fields::text("type", kind).ok()??;
+    let is_own = !word.is_empty() && *word != *"message" && !WORDS_OF_THE_SERVER.contains(&&*word);
+    (is_own && word.chars().take(WORD_CHARS_MAX + 1).count() <= WORD_CHARS_MAX).then(|| word.into())
 }

@@ -103,7 +103,7 @@ fn message(out: &mut Vec<u8>, publication: &Publication) {
     let user = content::sender(publication);
     let name = publication.from_name.as_deref().or(user.as_deref());
     Entry {
-        kind: publication.kind.entry().unwrap_or("message"),
+        kind: publication.entry().unwrap_or("message"),
         user: user.as_deref(),
         name,
         room: Some(publication.channel.as_str()),
@@ -119,7 +119,7 @@ fn membership(out: &mut Vec<u8>, kind: Kind, channel: &ChannelName, member: &Mem
     let name = member.name.as_deref().unwrap_or(user);
     let went = if kind == Kind::Leave { "left" } else { "joined" };
     Entry {
-        kind: kind.entry().unwrap_or("message"),
+        kind: if kind == Kind::Leave { "leave" } else { "join" },
         user: Some(user),
         name: Some(name),
         room: Some(channel.as_str()),

@@ -125,6 +125,12 @@ pub(super) const SETTINGS: &[NamespaceSetting] = &[
         Millis::<u64>::new(0, YEAR_MS),
         "how long an idempotency key is remembered"
     ),
+    setting!(
+        "history_share",
+        history_share,
+        Count::<u32>::new(0, 1_000_000),
+        "how large a part of limits.history_bytes_max is the namespace's own, beside the others' parts"
+    ),
 ];
 
 /// The setting of a name.

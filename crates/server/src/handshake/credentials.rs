@@ -8,9 +8,24 @@ use http::header::AUTHORIZATION;
 
 use super::Refusal;
 use crate::network::cookies::{CookieFault, cookie};
+use crate::network::csrf::CSRF_SUBPROTOCOL;
 
 /// What the subprotocol begins with that is none, but a token: `auth.TOKEN`. It is never answered with.
 pub(super) const SUBPROTOCOL: &str = "auth.";
+
+/// The longest subprotocol of others that is agreed to, in bytes. Tokens are longer.
+const FOREIGN_BYTES_MAX: usize = 32;
+
+/// The first of the offered subprotocols that carries no secret, for a connection whose dialect is chosen otherwise.
+pub(super) fn foreign_subprotocol(offered: &[String]) -> Option<&str> {
+    let begins = |offer: &str, with: &str| {
+        offer.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    let is_secret = |offer: &str| {
+        offer.len() > FOREIGN_BYTES_MAX || begins(offer, SUBPROTOCOL) || begins(offer, CSRF_SUBPROTOCOL)
+    };
+    offered.iter().map(String::as_str).find(|offer| !is_secret(offer))
+}
 
 /// The scheme of the `Authorization` header (RFC 6750, section 2.1). Others are somebody else's.
 const SCHEME: &str = "bearer";

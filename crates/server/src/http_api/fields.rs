@@ -230,7 +230,7 @@ pub(super) fn labels(
         return Err(ApiError::invalid("tags", &must));
     }
     let tags = tags.iter().map(|(name, value)| (name.as_ref().into(), value.as_ref().into())).collect();
-    Ok(Some(Box::new(Labels { tags, key: short(key, "key")? })))
+    Ok(Some(Box::new(Labels { tags, key: short(key, "key")?, word: None })))
 }
 
 /// A name as clients may give it too.

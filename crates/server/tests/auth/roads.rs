@@ -82,6 +82,30 @@ async fn a_token_that_is_the_only_subprotocol_is_answered_with_none() {
     assert_eq!(client.user().await.as_deref(), Some("ann"));
 }
 
+/// A page that offered what its tutorial's server speaks, `["chat", "superchat"]`, was let in on `/ws/rooms`, and its browser
+/// gave the connection up: an answer has to name one of those.
+#[tokio::test]
+async fn a_foreign_subprotocol_is_agreed_to_where_the_address_chose_the_dialect() {
+    let server = Server::start(AuthMode::Optional).await;
+    let token = token(json!({"sub": "ann"}));
+    let beside = format!("auth.{token}, CSRF.x, {token}, superchat");
+    for (query, offered, agreed) in [
+        ("dialect=rooms", "chat, superchat", Some("chat")),
+        ("dialect=rooms", &*beside, Some("superchat")),
+        ("dialect=rooms", "superchat, fanfare.topics", Some("fanfare.topics")),
+        ("dialect=rooms", &*format!("auth.{token}"), None),
+        ("dialect=rooms", &*token, None),
+        // Nothing says what the client speaks, so it may not be ours.
+        ("", "chat, superchat", None),
+    ] {
+        let handshake = Handshake { query, headers: &[("Sec-WebSocket-Protocol", offered)] };
+        let client = server.open(handshake).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        let head = client.head.to_lowercase();
+        let answered = head.lines().find_map(|line| line.strip_prefix("sec-websocket-protocol: "));
+        assert_eq!(answered, agreed, "{query} {offered}");
+    }
+}
+
 /// A page had to know by which road its token went to know what to wait for.
 #[tokio::test]
 async fn a_client_hears_that_its_token_was_accepted_whatever_road_it_took() {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use fanfare_core::ports::application::Peer;
 use fanfare_dialect_native::NativeJson;
 use fanfare_protocol::dialect::{DecodeLimits, Habits};
-use fanfare_protocol::publication::Kind;
 use fanfare_protocol::{Command, Dialect, Event, FrameKind, Incoming, Payload, Rejection};
 use fanfare_server::Builder;
 use fanfare_server::config::AuthMode;
@@ -39,11 +38,7 @@ impl Dialect for Blunt {
 
     fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Option<FrameKind> {
         let Event::Message(publication) = event else { return NativeJson.encode(event, out) };
-        let kind = match publication.kind {
-            Kind::Message => "message",
-            Kind::Join => "join",
-            Kind::Leave => "leave",
-        };
+        let kind = publication.entry().unwrap_or("message");
         let said = String::from_utf8_lossy(publication.data.bytes());
         let entry = json!({"type": kind, "room": publication.channel.as_str(), "said": said});
         out.extend_from_slice(entry.to_string().as_bytes());

@@ -202,7 +202,7 @@ fn messages(visit: Visit<'_>) {
     plain.connection = None;
     visit("messages", "message, from the backend", &Event::Message(&plain));
     let tags = vec![("room".into(), "7".into()), ("severity".into(), "high".into())];
-    plain.labels = Some(Box::new(Labels { tags, key: Some("sensor-7".into()) }));
+    plain.labels = Some(Box::new(Labels { tags, key: Some("sensor-7".into()), word: None }));
     visit("messages", "message, with tags and key", &Event::Message(&plain));
     let data = json(r#"{"text":"for you"}"#);
     let direct = Direct { from: None, data, verbatim: false, timestamp_ms: NOON_MS };
@@ -243,7 +243,7 @@ fn strings(visit: Visit<'_>) {
     visit("messages", "message, text that is not UTF-8", &Event::Message(&named));
 }
 
-/// Entries of a channel's history that say who came and went.
+/// What is no message: who came and went, and what only passes by.
 fn entries(visit: Visit<'_>) {
     for (kind, word, went) in [(Kind::Join, "join", "joined"), (Kind::Leave, "leave", "left")] {
         let text = |who: &str| Payload::Text(format!("{who} {went} the room").into());
@@ -255,6 +255,10 @@ fn entries(visit: Visit<'_>) {
         entry = Publication { from: None, from_name: None, data: text(&who), ..entry };
         visit("entries", &format!("{word} entry, of an anonymous connection"), &Event::Message(&entry));
     }
+    let mut passing = publication(43, json(r#""ann types""#));
+    passing.kind = Kind::Passing;
+    passing.labels = Some(Box::new(Labels { word: Some("typing".into()), ..Labels::default() }));
+    visit("entries", "what the sender calls by a word of its own", &Event::Message(&passing));
 }
 
 fn member(id: &str, connections: u32, info: Option<Payload>) -> Member {
@@ -301,7 +305,7 @@ fn presence(visit: Visit<'_>) {
 fn history(visit: Visit<'_>) {
     let (id, channel) = (number("6"), lobby());
     let mut tagged = publication(42, Payload::Binary(Bytes::from_static(&[255])));
-    tagged.labels = Some(Box::new(Labels { tags: vec![("room".into(), "7".into())], key: None }));
+    tagged.labels = Some(Box::new(Labels { tags: vec![("room".into(), "7".into())], key: None, word: None }));
     let page = [Arc::new(publication(41, json(r#"{"text":"hello"}"#))), Arc::new(tagged)];
     let event = Event::History {
         id: Some(&id),

@@ -48,6 +48,9 @@ fn message(topic: &str, message: &Message) -> String {
     if let Some(offset) = message.offset {
         object.insert("offset".to_owned(), offset.into());
     }
+    if let Some(entry) = &message.entry {
+        object.insert("entry".to_owned(), entry.as_str().into());
+    }
     if let Some(from) = &message.from {
         object.insert("from".to_owned(), from.as_str().into());
     }
@@ -101,6 +104,7 @@ mod tests {
             from: Some("ann".to_owned()),
             data,
             offset: Some(7),
+            entry: None,
             timestamp_ms: 1_500,
             tags: tags.collect::<BTreeMap<_, _>>(),
             key: None,

@@ -43,7 +43,7 @@ pub(in crate::http_api) struct HistoryRequest<'a> {
 /// A page of history.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct HistoryReply {
-    /// The messages, in the order asked for.
+    /// The messages, and entries of who came and went between them, in the order asked for. `limit` counts messages.
     messages: Vec<PastMessage>,
     /// The life of the numbering.
     #[schema(value_type = Epoch)]
@@ -58,9 +58,18 @@ pub(in crate::http_api) struct HistoryReply {
 /// A message of the past. Either `data` or `binary`.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http_api) struct PastMessage {
-    /// Its number.
-    #[schema(value_type = Offset)]
-    offset: u64,
+    /// Its number; an entry has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Offset, required = false)]
+    offset: Option<u64>,
+    /// Of an entry: the number of the message that it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Offset, required = false)]
+    after: Option<u64>,
+    /// `join` or `leave` where it says that the sender came or went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false)]
+    entry: Option<String>,
     /// The user it came from, for an anonymous sender the connection, for the backend nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = User, required = false)]
@@ -138,8 +147,12 @@ fn past(publication: &Publication) -> PastMessage {
     let from = publication.from.as_ref().map(ToString::to_string);
     let labels = publication.labels.as_deref();
     let tags = labels.map(|labels| labels.tags.as_slice()).unwrap_or_default();
+    let place = publication.position.offset;
+    let entry = publication.entry().map(str::to_owned);
     PastMessage {
-        offset: publication.position.offset,
+        offset: entry.is_none().then_some(place),
+        after: entry.is_some().then_some(place),
+        entry,
         from: from.or_else(|| publication.connection.map(|connection| connection.to_string())),
         data: reply::data(&publication.data),
         binary: reply::binary(&publication.data),
