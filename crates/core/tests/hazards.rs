@@ -1,8 +1,6 @@
 //! What goes wrong in hand-written hubs: keys used again, answers that come late, ends that are forgotten.
 //! Slow clients and full queues are in `outboxes.rs`, forgotten leaves in `rooms.rs`.
 
-use fanfare_core::ports::broker::{Delivery, Reply, Ticket};
-use fanfare_protocol::{Epoch, ErrorCode, Position};
 use fanfare_testkit::{Bench, Setup, check, check_with};
 
 /// Ids drawn from a clock or from an index that is used again let one client receive another's messages.
@@ -258,42 +256,6 @@ fn a_room_left_by_all_with_messages_waiting_is_removed_all_the_same() {
     bench.run("release\nann> GONE");
     assert_eq!(bench.census()[0].topics, 0);
     bench.end();
-}
-
-/// A broker that answers twice, late, or another question must not bring a shard down.
-#[test]
-fn odd_answers_of_a_broker_are_survived() {
-    let mut bench = Bench::new(&Setup::default());
-    bench.run("open ann\nhold\nann: publish #1 x 1\nann: presence #2 x\nann: subscribe #3 x");
-    let position = Position { epoch: Epoch(1), offset: 1 };
-    bench.deliver_one(0);
-    bench.push(0, Delivery::Reply(Ticket(u64::MAX), Reply::Done));
-    bench.push(0, Delivery::Reply(Ticket(77), Reply::Failed(ErrorCode::Unavailable)));
-    bench.push(0, Delivery::Reply(Ticket(0), Reply::Published { position, duplicate: false }));
-    bench.push(0, Delivery::Answer(Ticket(99), Ok(None)));
-    bench.run_quietly("release");
-    bench.clients[0].take_lines();
-    bench.push(0, Delivery::Reply(Ticket(1), Reply::Done));
-    bench.run("ann: ping #4\nann> pong #4");
-    bench.end();
-}
-
-#[test]
-fn a_broker_that_fails_leaves_the_session_as_it_was() {
-    let mut bench = Bench::new(&Setup::default());
-    bench.run("open ann\nhold\nann: subscribe #1 x\nann: publish #2 y 1\nann: history #3 y");
-    for ticket in 0..3 {
-        bench.push_first(0, Delivery::Reply(Ticket(2 - ticket), Reply::Failed(ErrorCode::Unavailable)));
-    }
-    bench.run(
-        "release
-         ann> error #1 unavailable
-         ann> error #2 unavailable
-         ann> error #3 unavailable
-         ann: unsubscribe #4 x
-         ann> error #4 not_subscribed",
-    );
-    assert_eq!(bench.census()[0].topics, 0);
 }
 
 #[test]

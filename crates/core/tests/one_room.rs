@@ -1,7 +1,7 @@
 //! Connections whose dialect knows one room: they come with it, go with it, and its history says so.
 
 use fanfare_core::auth::Access;
-use fanfare_core::ports::broker::{Delivery, Reply, Ticket};
+use fanfare_core::ports::broker::{Delivery, Reply};
 use fanfare_core::shard::Departure;
 use fanfare_protocol::dialect::Habits;
 use fanfare_protocol::{CloseCode, ErrorCode};
@@ -314,7 +314,8 @@ fn a_coming_that_could_not_be_told_ends_the_connection() {
     bench.run("hold\n open ann lane=e room=room");
     assert!(bench.deliver_one(0), "the answer to the subscription");
     // The only question that is open is whether the coming was written down.
-    bench.push_first(0, Delivery::Reply(Ticket(0), Reply::Failed(ErrorCode::Unavailable)));
+    let [ticket] = bench.tickets(0)[..] else { panic!("{:?}", bench.tickets(0)) };
+    bench.push_first(0, Delivery::Reply(ticket, Reply::Failed(ErrorCode::Unavailable)));
     bench.run(
         "release
          ann> subscribed room A.0 replayed=0

@@ -10,7 +10,7 @@ use fanfare_core::memory::{Memory, Moment};
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::application::Answer;
 use fanfare_core::ports::broker::{
-    Broker, Delivery, Inboxes, Instruction, Reply, ReplyTo, Request, ShardId, Target,
+    Broker, Delivery, Inboxes, Instruction, Reply, ReplyTo, Request, ShardId, Target, Ticket,
 };
 use fanfare_core::ports::lane::{Lane, LaneEncoder};
 use fanfare_core::session::{Ending, Opening, Phase};
@@ -303,9 +303,19 @@ impl Bench {
         self.inboxes.push(ShardId(shard as u8), delivery);
     }
 
+    /// The tickets of a broker's replies that wait in a shard's inbox, oldest first.
+    pub fn tickets(&self, shard: usize) -> Vec<Ticket> {
+        self.inboxes.tickets(shard)
+    }
+
     /// Puts a delivery before everything that waits in a shard's inbox.
     pub fn push_first(&mut self, shard: usize, delivery: Delivery) {
         self.inboxes.push_first(shard, delivery);
+    }
+
+    /// Takes the oldest of a shard's deliveries out.
+    pub fn take_first(&mut self, shard: usize) -> Option<Delivery> {
+        self.inboxes.pop(shard)
     }
 
     /// Holds the deliveries of a shard back, or lets them through again.

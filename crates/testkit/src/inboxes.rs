@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId};
+use fanfare_core::ports::broker::{Delivery, Inboxes, ShardId, Ticket};
 
 /// One queue per shard.
 pub struct HeldInboxes(Vec<Mutex<VecDeque<Delivery>>>);
@@ -22,6 +22,15 @@ impl HeldInboxes {
     /// Puts a delivery before all others.
     pub fn push_first(&self, shard: usize, delivery: Delivery) {
         self.queue(shard).push_front(delivery);
+    }
+
+    /// The tickets of a broker's replies that wait, oldest first.
+    pub fn tickets(&self, shard: usize) -> Vec<Ticket> {
+        let ticket = |delivery: &Delivery| match delivery {
+            Delivery::Reply(ticket, _) => Some(*ticket),
+            _ => None,
+        };
+        self.queue(shard).iter().filter_map(ticket).collect()
     }
 
     /// Whether a shard's inbox is empty.

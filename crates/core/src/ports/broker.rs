@@ -38,7 +38,7 @@ use crate::shard::Shard;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ShardId(pub u8);
 
-/// Which open question of a shard a reply belongs to.
+/// Which question of a shard a reply belongs to. Its number is never given to another question of the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket(pub u64);
 

@@ -72,7 +72,7 @@ impl Shard {
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
         let (peer, shard) = (session.peer(), self.id);
         let ticket = self.ask(key, id, Question::Authorise { topic: topic.clone(), options });
-        let state = SubscriptionState::Authorising(ticket.0 as u32);
+        let state = SubscriptionState::Authorising(ticket.slot());
         self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.authority.ask(Asked { shard, ticket, peer, matter });
     }

@@ -189,7 +189,7 @@ impl Shard {
         let joining =
             Joining { channel, filter: options.filter, recovery_refused, by_backend, posts_entries };
         let ticket = self.ask(key, id, Question::Subscribe(joining));
-        let state = SubscriptionState::Asked(ticket.0 as u32);
+        let state = SubscriptionState::Asked(ticket.slot());
         self.begin_subscription(key, Subscription { channel, state, posted: false });
         self.broker.submit(request, ReplyTo::Shard(self.id, ticket));
     }

@@ -30,7 +30,7 @@ impl Shard {
             Delivery::Instruct(target, instruction) => self.instruct(&target, &instruction),
             Delivery::Reply(ticket, reply) => self.replied(ticket, reply),
             Delivery::Answer(ticket, answer) => {
-                if let Some(asking) = self.take_question(ticket)
+                if let Some(asking) = self.questions.take(ticket)
                     && self.is_current(&asking)
                 {
                     self.answered(asking.key, asking.id.as_ref(), answer);
@@ -68,7 +68,7 @@ impl Shard {
     }
 
     fn judged(&mut self, ticket: Ticket, verdict: Verdict) {
-        let Some(asking) = self.take_question(ticket) else { return };
+        let Some(asking) = self.questions.take(ticket) else { return };
         if !self.is_current(&asking) {
             return;
         }
@@ -81,7 +81,7 @@ impl Shard {
             _ if self.phase(key) != Phase::Open => {}
             Question::Authenticate => self.authenticated(key, id.as_ref(), verdict),
             Question::Authorise { topic, options } => {
-                self.authorised(key, id, ticket.0 as u32, &topic, *options, verdict);
+                self.authorised(key, id, ticket.slot(), &topic, *options, verdict);
             }
             Question::Renew { topic } => self.renewed(key, id.as_ref(), &topic, verdict),
             // An authority that answers what it was not asked is defective.
@@ -90,17 +90,13 @@ impl Shard {
         self.finish_if_answered(key);
     }
 
-    fn take_question(&mut self, ticket: Ticket) -> Option<Asking> {
-        self.questions.try_remove(usize::try_from(ticket.0).ok()?)
-    }
-
     /// Whether the session that asked is still the one with that key.
     fn is_current(&self, asking: &Asking) -> bool {
         self.sessions.get(asking.key.0 as usize).is_some_and(|session| session.id.serial == asking.serial)
     }
 
     fn replied(&mut self, ticket: Ticket, reply: Reply) {
-        let Some(asking) = self.take_question(ticket) else { return };
+        let Some(asking) = self.questions.take(ticket) else { return };
         let is_current = self.is_current(&asking);
         let Asking { key, id, question, .. } = asking;
         match question {
@@ -115,7 +111,7 @@ impl Shard {
         }
         match (question, reply) {
             (Question::Subscribe(joining), reply) => {
-                self.subscribed(key, id, ticket.0 as u32, joining, reply);
+                self.subscribed(key, id, ticket.slot(), joining, reply);
             }
             (Question::Enter(going), reply) => self.posted(Some(key), id, *going, &reply),
             (_, Reply::Failed(code)) => self.fail(key, id, code),

@@ -9,6 +9,7 @@
 //! - [`departure`]: how clients are sent away when the node ends
 //! - [`transport`]: connections that come and go under a session, and what is framed only when it is written
 //! - [`toll`]: what commands cost, and who may give any
+//! - [`questions`]: what is not answered yet
 //! - [`delivery`]: what comes from the broker and the application
 //! - [`roster`]: who comes, who goes, who is there
 //! - [`settings`]: what all shards of a node are told once
@@ -22,6 +23,7 @@ mod expiry;
 mod fanout;
 mod lanes;
 mod lifecycle;
+mod questions;
 mod reload;
 mod roster;
 mod settings;
@@ -53,6 +55,7 @@ pub use census::Census;
 pub use counters::{Counters, DELAY_BUCKETS_MS};
 pub use departure::Departure;
 pub(crate) use lanes::Lanes;
+use questions::Questions;
 pub use settings::Settings;
 
 /// About what an encoded message has around its data.
@@ -76,7 +79,7 @@ pub struct Shard {
     /// What the newest ping held that was too much, by session; it is answered when there is room for it. Apart from the
     /// sessions because hardly any owes one.
     owed_pongs: HashMap<u32, Box<[u8]>>,
-    questions: Slab<Asking>,
+    questions: Questions,
     timers: Timers,
     /// Channels with something to give, small ones first.
     small: VecDeque<u32>,
@@ -177,7 +180,7 @@ impl Shard {
             by_pattern: PatternIndex::default(),
             by_user: HashMap::default(),
             owed_pongs: HashMap::default(),
-            questions: Slab::new(),
+            questions: Questions::default(),
             timers: Timers::default(),
             small: VecDeque::new(),
             large: VecDeque::new(),
@@ -343,7 +346,7 @@ impl Shard {
                 session.broker_in_flight = session.broker_in_flight.saturating_add(1);
             }
         }
-        Ticket(self.questions.insert(Asking { key, serial, id, question }) as u64)
+        self.questions.insert(Asking { key, serial, id, question })
     }
 
     /// Tells one session something.
