@@ -220,6 +220,9 @@ pub struct Deadlines {
     pub close_ms: u32,
     /// For how long a resumable session waits for its client without any connection.
     pub resume_ms: u32,
+    /// For how long a channel that nobody uses goes on numbering from where it is. Beyond it, who comes back is told that
+    /// messages may be missing.
+    pub position_ms: u32,
     /// Over which clients are told to come back elsewhere at shutdown. None for a node that stands alone: it has no
     /// elsewhere, so it tells all at once and ends.
     pub drain_ms: Option<u32>,
@@ -239,6 +242,7 @@ impl Default for Deadlines {
             expiry_warning_ms: 60_000,
             close_ms: 3_000,
             resume_ms: 60_000,
+            position_ms: 600_000,
             drain_ms: None,
         }
     }

@@ -433,7 +433,7 @@ fn what_a_newer_token_no_longer_allows_is_ended() {
          ann> authenticated #5 ann
          ann> unsubscribed staff:x permission_denied
          api publish staff:x 1
-         api> published F.1
+         api> published A.1
          ann: auth #6 T
          authority says ann
          ann> authenticated #6 ann

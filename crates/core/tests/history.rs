@@ -95,35 +95,41 @@ fn pages_go_forward_and_backward_and_say_whether_more_lies_beyond() {
          ann: history #0 x
          ann> history #0 x A.0 []
          api publish x 1
-         api> published B.1
+         api> published A.1
          api publish x 2
-         api> published B.2
+         api> published A.2
          api publish x 3
-         api> published B.3
+         api> published A.3
          ann: history #1 x limit=2
-         ann> history #1 x B.3 [B.1 1, B.2 2] more
-         ann: history #2 x limit=2 since=B.2
-         ann> history #2 x B.3 [B.3 3]
+         ann> history #1 x A.3 [A.1 1, A.2 2] more
+         ann: history #2 x limit=2 since=A.2
+         ann> history #2 x A.3 [A.3 3]
          ann: history #3 x limit=2 reverse
-         ann> history #3 x B.3 [B.3 3, B.2 2] more
-         ann: history #4 x limit=2 reverse since=B.2
-         ann> history #4 x B.3 [B.1 1]
+         ann> history #3 x A.3 [A.3 3, A.2 2] more
+         ann: history #4 x limit=2 reverse since=A.2
+         ann> history #4 x A.3 [A.1 1]
          ann: history #5 x limit=0
-         ann> history #5 x B.3 [] more
-         ann: history #6 x since=B.3
-         ann> history #6 x B.3 []
-         ann: history #7 x reverse since=B.1
-         ann> history #7 x B.3 []
-         ann: history #8 x reverse since=B.4 limit=1
-         ann> history #8 x B.3 [B.3 3] more
-         ann: history #9 x since=B.4
+         ann> history #5 x A.3 [] more
+         ann: history #6 x since=A.3
+         ann> history #6 x A.3 []
+         ann: history #7 x reverse since=A.1
+         ann> history #7 x A.3 []
+         ann: history #8 x reverse since=A.4 limit=1
+         ann> history #8 x A.3 [A.3 3] more
+         ann: history #9 x since=A.4
          ann> error #9 history_unavailable
-         ann: history #10 x since=A.0
-         ann> error #10 history_unavailable
-         ann: history #11 x reverse since=B.5
+         ann: history #10 x since=A.0 limit=1
+         ann> history #10 x A.3 [A.1 1] more
+         ann: history #11 x reverse since=A.5
          ann> error #11 history_unavailable
-         ann: history #12 y since=B.1
-         ann> error #12 history_unavailable",
+         ann: history #12 y since=A.1
+         ann> error #12 history_unavailable
+         ann: history #13 y
+         ann> history #13 y B.0 []
+         ann: history #14 y since=B.0
+         ann> history #14 y B.0 []
+         ann: history #15 x since=B.0
+         ann> error #15 history_unavailable",
     );
 }
 
@@ -414,7 +420,7 @@ fn a_sole_subscriber_who_missed_nothing_has_recovered_without_history_too() {
          ann> subscribed #2 x A.2 recovered=false replayed=0
          ann cut
          // It does not last for ever.
-         wait 400000
+         wait 630000
          open ann
          ann: subscribe #3 x recover=A.2
          ann> subscribed #3 x B.0 recovered=false replayed=0",

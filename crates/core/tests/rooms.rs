@@ -102,7 +102,7 @@ fn empty_rooms_are_removed_with_everything_they_held() {
     assert_eq!(bench.census().iter().map(|census| census.topics).sum::<usize>(), 0);
     // The numbering is kept for a while, for whoever comes back.
     assert_eq!((bench.broker.census().channels, bench.broker.census().patterns), (1, 0));
-    bench.wait(330_000);
+    bench.wait(630_000);
     let census = bench.broker.census();
     assert_eq!((census.channels, census.history_bytes), (0, 0));
     bench.end();

@@ -61,8 +61,14 @@ impl Node {
             let now_ms = clock.load(Ordering::Relaxed);
             Moment { steady_ms: now_ms, unix_ms: now_ms }
         });
-        let broker =
-            Arc::new(Memory::new(settings.limits.clone(), &settings.namespaces, 1, clock, inboxes.clone()));
+        let broker = Arc::new(Memory::new(
+            settings.limits.clone(),
+            &settings.deadlines,
+            &settings.namespaces,
+            1,
+            clock,
+            inboxes.clone(),
+        ));
         let lanes: Vec<Box<dyn LaneEncoder>> = vec![Box::new(Bare)];
         let (application, authority) = (Arc::new(NoApplication), Arc::new(NoAuthority));
         let shard =

@@ -9,10 +9,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::any;
 use fanfare_auth::Verifier;
-use fanfare_core::limits::Limits;
-use fanfare_core::memory::{Clock, Memory};
-use fanfare_core::namespace::Namespaces;
+use fanfare_core::memory::Memory;
 use fanfare_core::ports::broker::{Broker, Inboxes};
+use fanfare_core::shard::Settings;
 use fanfare_dialect_native::{NativeJson, NativeLines, NativeProtobuf};
 use fanfare_dialect_plain::{Chat, Envelope, Raw, Rooms, Topics};
 use fanfare_protocol::Dialect;
@@ -22,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::cli::{Program, Setup, Welcome};
+use crate::clock;
 use crate::config::{Config, Csrf, DialectsConfig};
 use crate::demo;
 use crate::descriptors;
@@ -68,14 +68,9 @@ fn named(name: &'static str, subprotocol: &'static str, dialect: impl Dialect + 
 }
 
 /// The broker of a node that stands alone.
-pub(crate) fn broker(
-    limits: &Limits,
-    namespaces: &Namespaces,
-    seed: u64,
-    clock: Clock,
-    inboxes: Arc<dyn Inboxes>,
-) -> Arc<dyn Broker> {
-    Arc::new(Memory::new(limits.clone(), namespaces, seed, clock, inboxes))
+pub(crate) fn broker(settings: &Settings, seed: u64, inboxes: Arc<dyn Inboxes>) -> Arc<dyn Broker> {
+    let Settings { limits, deadlines, namespaces, .. } = settings;
+    Arc::new(Memory::new(limits.clone(), deadlines, namespaces, seed, Arc::new(clock::now), inboxes))
 }
 
 fn node(setup: &Setup) -> io::Result<Node> {

@@ -40,7 +40,6 @@ use tokio::sync::watch;
 use crate::admission::Admission;
 use crate::admission::users::Users;
 use crate::app;
-use crate::clock;
 use crate::config::{CompressionConfig, NetworkConfig};
 use crate::dialects::{Dialects, NamedDialect, Spoken};
 use crate::handle::{self, Fanfare};
@@ -234,7 +233,6 @@ impl Builder {
         application.connect_inboxes(Arc::new(inboxes.clone()));
         let seed = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let shared: Arc<dyn Inboxes> = Arc::new(inboxes.clone());
-        let broker = app::broker(&self.limits, &self.namespaces, seed, Arc::new(clock::now), shared.clone());
         let settings = Arc::new(Settings {
             limits: self.limits.clone(),
             deadlines: self.deadlines,
@@ -242,6 +240,7 @@ impl Builder {
             namespaces: Arc::new(self.namespaces),
             users: self.users,
         });
+        let broker = app::broker(&settings, seed, shared.clone());
         let authentication = self.authentication.start(authentication::Around {
             settings: &settings,
             application: application.clone(),

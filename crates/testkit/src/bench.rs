@@ -127,6 +127,7 @@ impl Bench {
         let (read, set) = (clock.clone(), clock_set_ms.clone());
         let broker = Arc::new(Memory::new(
             settings.limits.clone(),
+            &settings.deadlines,
             &settings.namespaces,
             setup.seed,
             Arc::new(move || {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
 use fanfare_protocol::publication::Kind;
-use fanfare_protocol::{ChannelName, Epoch, Position, Publication};
+use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position, Publication};
 use smallvec::SmallVec;
 
 use super::Moment;
@@ -14,7 +15,7 @@ use super::idempotency::Idempotency;
 use super::ledger::{AccountId, Ledger, Writer};
 use super::presence::Presence;
 use crate::limits::Limits;
-use crate::ports::broker::{Publish, ShardId, Subscribe, Subscribed};
+use crate::ports::broker::{HistoryPage, Publish, Reply, ShardId, Subscribe, Subscribed};
 
 /// Connections per shard.
 #[derive(Debug, Default, Clone)]
@@ -52,10 +53,6 @@ impl ShardCounts {
 /// What a channel's entry costs: itself, its places in the map and among the holdings, its name.
 const ENTRY_BYTES: usize = size_of::<Channel>() + 384;
 
-/// How long the numbering goes on after the last use, though there is nobody and nothing left: a sole subscriber
-/// who comes back to a channel without history is told that nothing was missed.
-const LINGER_MS: u64 = 5 * 60 * 1000;
-
 #[derive(Debug)]
 pub(super) struct Channel {
     epoch: Epoch,
@@ -66,12 +63,15 @@ pub(super) struct Channel {
     pub(super) idempotency: Idempotency,
     /// When it was last published to, joined or left.
     pub(super) used_ms: u64,
-    /// Whether somebody may come back who knows a place here: someone has joined since it was made.
+    /// Whether somebody may come back who knows a place here: someone has joined or looked since it was made.
     lingers: bool,
+    /// For how long the numbering goes on after the last use, though there is nobody and nothing left: a sole subscriber who
+    /// comes back to a channel without history is told that nothing was missed.
+    position_ms: u64,
 }
 
 impl Channel {
-    pub(super) fn new(epoch: Epoch, now_ms: u64) -> Self {
+    pub(super) fn new(epoch: Epoch, now_ms: u64, position_ms: u64) -> Self {
         Self {
             epoch,
             offset: 0,
@@ -81,7 +81,13 @@ impl Channel {
             idempotency: Idempotency::default(),
             used_ms: now_ms,
             lingers: false,
+            position_ms,
         }
+    }
+
+    /// Whether it has given a number to any message.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.offset > 0
     }
 
     pub(super) fn position(&self) -> Position {
@@ -145,7 +151,7 @@ impl Channel {
 
     /// Whether nothing would be lost with it.
     pub(super) fn is_idle(&self, now_ms: u64) -> bool {
-        let lingers = self.lingers && self.offset > 0 && self.used_ms + LINGER_MS > now_ms;
+        let lingers = self.lingers && self.offset > 0 && self.used_ms + self.position_ms > now_ms;
         !lingers && !self.is_joined() && self.history.is_empty() && self.idempotency.is_empty()
     }
 
@@ -228,6 +234,18 @@ impl Channel {
             joined_ms: now.unix_ms,
             last_seen_ms: now.unix_ms,
         })
+    }
+
+    /// A page of history, or `history_unavailable`. Who has it knows a place here.
+    pub(super) fn page(&mut self, range: HistoryRange, now: Moment, limits: &Limits) -> Reply {
+        (self.lingers, self.used_ms) = (true, now.steady_ms);
+        let position = self.position();
+        match self.history.page(position, range, now.steady_ms, limits) {
+            None => Reply::Failed(ErrorCode::HistoryUnavailable),
+            Some((publications, more)) => {
+                Reply::History(Box::new(HistoryPage { publications, position, more }))
+            }
+        }
     }
 
     pub(super) fn members(&self, listed_max: usize, bytes_max: usize) -> Members {

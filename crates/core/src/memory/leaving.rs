@@ -32,7 +32,7 @@ impl Memory {
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),
         }
         if channel.settle(&self.ledger, name, now.steady_ms) {
-            stripe.channels.remove(name);
+            self.end(stripe, name);
         }
     }
 
@@ -59,7 +59,7 @@ impl Memory {
                     self.tell_left(channel, &name, member);
                 }
                 if channel.settle(&self.ledger, &name, now_ms) {
-                    stripe.channels.remove(&name);
+                    self.end(stripe, &name);
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: one channel's numbering, history, members and keys
 //! - [`history`], [`entries`], [`presence`], [`idempotency`]: the parts of it
+//! - [`epochs`]: which life of its numbering a channel is in
 //! - [`ledger`], [`holdings`]: who holds how much, and whose goes first
 //! - [`leaving`]: who leaves a channel, and when that counts
 //! - [`listening`]: which shards listen to which pattern
@@ -13,6 +14,7 @@
 
 mod channel;
 mod entries;
+mod epochs;
 mod history;
 mod holdings;
 mod idempotency;
@@ -25,21 +27,21 @@ mod trim;
 mod users;
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanfare_protocol::command::HistoryRange;
 use fanfare_protocol::event::{Member, Members};
-use fanfare_protocol::{ChannelName, Epoch, ErrorCode, Position};
+use fanfare_protocol::{ChannelName, ErrorCode};
 use foldhash::HashMap;
 
-use crate::limits::Limits;
+use crate::limits::{Deadlines, Limits};
 use crate::namespace::Namespaces;
 use crate::ports::broker::{
-    Broker, ChannelState, Delivery, HistoryPage, Inboxes, Publish, Reply, ReplyTo, Request, ShardId,
-    Subscribe,
+    Broker, ChannelState, Delivery, Inboxes, Publish, Reply, ReplyTo, Request, ShardId, Subscribe,
 };
 use channel::Channel;
+use epochs::Epochs;
 use ledger::Ledger;
 use listening::Listening;
 use presence::Told;
@@ -69,8 +71,9 @@ pub struct Memory {
     inboxes: Arc<dyn Inboxes>,
     clock: Clock,
     limits: Limits,
-    /// The next epoch is this one, mixed. It begins at a random place, so that no two runs share one.
-    epoch_next: AtomicU64,
+    epochs: Epochs,
+    /// For how long a numbering goes on after the last use.
+    position_ms: u64,
     /// Which stripe is swept at the next tick.
     sweep_next: AtomicUsize,
     /// Who holds how much of all histories.
@@ -107,6 +110,7 @@ impl Memory {
     /// An empty engine. `seed` is drawn at random by the caller; it makes epochs unique among runs.
     pub fn new(
         limits: Limits,
+        deadlines: &Deadlines,
         namespaces: &Namespaces,
         seed: u64,
         clock: Clock,
@@ -121,7 +125,8 @@ impl Memory {
             clock,
             ledger: Ledger::new(limits.history_bytes_max, namespaces),
             limits,
-            epoch_next: AtomicU64::new(seed),
+            epochs: Epochs::new(seed),
+            position_ms: u64::from(deadlines.position_ms),
             sweep_next: AtomicUsize::new(0),
             making_room: Mutex::default(),
         }
@@ -155,10 +160,25 @@ impl Memory {
         lock(&self.stripes[index])
     }
 
-    fn epoch(&self) -> Epoch {
-        let count = self.epoch_next.fetch_add(1, Ordering::Relaxed);
-        // Fibonacci mixing keeps neighbours apart; it is a bijection, so epochs of one run never repeat.
-        Epoch(count.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    /// A channel that is not kept yet.
+    fn begin(&self, name: &ChannelName, now: Moment) -> Channel {
+        Channel::new(self.epochs.next(name), now.steady_ms, self.position_ms)
+    }
+
+    /// Tells the ledger what a channel holds now. Whether it is to be kept; if not, its numbering is given up.
+    fn stays(&self, name: &ChannelName, channel: &mut Channel, now_ms: u64) -> bool {
+        let is_idle = channel.settle(&self.ledger, name, now_ms);
+        if is_idle && channel.is_numbered() {
+            self.epochs.given_up(name);
+        }
+        !is_idle
+    }
+
+    /// Keeps a channel no longer.
+    fn end(&self, stripe: &mut Stripe, name: &ChannelName) {
+        if stripe.channels.remove(name).is_some_and(|channel| channel.is_numbered()) {
+            self.epochs.given_up(name);
+        }
     }
 
     fn publish(&self, publish: Publish, reply: ReplyTo) {
@@ -177,8 +197,7 @@ impl Memory {
             publish.channel = name.clone();
         }
         let name = publish.channel.clone();
-        let channel =
-            stripe.channels.entry(name.clone()).or_insert_with(|| Channel::new(self.epoch(), now.steady_ms));
+        let channel = stripe.channels.entry(name.clone()).or_insert_with(|| self.begin(&name, now));
         if let Some(key) = &publish.idempotency_key
             && let Some(position) = channel.idempotency.first_result(key.as_str(), now_ms)
         {
@@ -188,7 +207,7 @@ impl Memory {
         let shards = channel.shards.mask() | self.listening.confirm(listening, &name);
         if !publish.kind.is_entry() && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
-                stripe.channels.remove(&name);
+                self.end(stripe, &name);
             }
             self.reply(reply, Reply::Failed(ErrorCode::Overloaded));
             return;
@@ -196,7 +215,7 @@ impl Memory {
         let publication = channel.publish(publish, now, self.limits.idempotency_keys_max, &self.ledger);
         let position = publication.position;
         if channel.settle(&self.ledger, &name, now_ms) {
-            stripe.channels.remove(&name);
+            self.end(stripe, &name);
         }
         for shard in each_shard(shards) {
             self.inboxes.push(shard, Delivery::Publication(publication.clone()));
@@ -223,11 +242,11 @@ impl Memory {
         let now_ms = (self.clock)().steady_ms;
         while self.ledger.surplus() > 0 {
             let Some((name, bytes)) = self.ledger.next() else { return };
-            let mut stripe = self.stripe(&name);
+            let stripe = &mut *self.stripe(&name);
             let Some(channel) = stripe.channels.get_mut(&name) else { continue };
             channel.free(bytes);
             if channel.settle(&self.ledger, &name, now_ms) {
-                stripe.channels.remove(&name);
+                self.end(stripe, &name);
             }
         }
     }
@@ -239,7 +258,7 @@ impl Memory {
         let channel = stripe
             .channels
             .entry(subscribe.channel.clone())
-            .or_insert_with(|| Channel::new(self.epoch(), now.steady_ms));
+            .or_insert_with(|| self.begin(&subscribe.channel, now));
         let is_heard = subscribe.namespace.join_leave || channel.presence.is_heard();
         let joined = channel.join(subscribe, now);
         if let Some(member) = joined
@@ -273,22 +292,17 @@ impl Memory {
     }
 
     fn history(&self, name: &ChannelName, range: HistoryRange) -> Reply {
-        let now_ms = (self.clock)().steady_ms;
+        let now = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else {
-            if range.since.is_some() {
-                return Reply::Failed(ErrorCode::HistoryUnavailable);
-            }
-            // Nothing was ever published here: an empty page, at the beginning of an epoch nobody shares.
-            let position = Position { epoch: self.epoch(), offset: 0 };
-            return Reply::History(Box::new(HistoryPage { publications: Vec::new(), position, more: false }));
+            // Nothing is kept of who only looks.
+            let mut begun = self.begin(name, now);
+            return begun.page(range, now, &self.limits);
         };
-        let top = channel.position();
-        let page = channel.history.page(top, range, now_ms, &self.limits);
-        channel.settle(&self.ledger, name, now_ms);
-        let Some((publications, more)) = page else { return Reply::Failed(ErrorCode::HistoryUnavailable) };
-        Reply::History(Box::new(HistoryPage { publications, position: top, more }))
+        let page = channel.page(range, now, &self.limits);
+        channel.settle(&self.ledger, name, now.steady_ms);
+        page
     }
 
     fn presence(&self, name: &ChannelName, counts_only: bool) -> Reply {
@@ -400,14 +414,14 @@ impl Broker for Memory {
                     self.tell_left(channel, &name, member);
                 }
                 if channel.settle(&self.ledger, &name, now_ms) {
-                    stripe.channels.remove(&name);
+                    self.end(stripe, &name);
                 }
             }
             if index == sweep {
                 // What has expired goes.
                 stripe.channels.retain(|name, channel| {
                     channel.expire(now_ms);
-                    !channel.settle(&self.ledger, name, now_ms)
+                    self.stays(name, channel, now_ms)
                 });
             }
         }

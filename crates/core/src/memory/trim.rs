@@ -15,7 +15,7 @@ impl Memory {
                 if let Some(namespace) = namespaces.get(name.namespace()) {
                     channel.history.trim(namespace, now_ms);
                 }
-                !channel.settle(&self.ledger, name, now_ms)
+                self.stays(name, channel, now_ms)
             });
         }
     }

@@ -40,6 +40,12 @@ pub(super) fn check(config: &Config, assignments: &[Assignment], problems: &mut 
             "the answer to a ping is due before the next ping goes out",
         );
     }
+    if config.deadlines.position_ms < config.deadlines.resume_ms {
+        report.contradiction(
+            &["deadlines.position", "deadlines.resume"],
+            "a session that is waited for must find the channels' numbering as it left it",
+        );
+    }
     report.tls();
     report.network();
     report.namespace("namespace", &config.namespace);

@@ -71,6 +71,12 @@ pub(super) const TABLE: &[Setting] = &[
         "for how long a session without a connection waits for its client"
     ),
     setting!(
+        "deadlines.position",
+        deadlines.position_ms,
+        Millis::<u32>::new(1_000, HOUR_MS * 24),
+        "for how long a channel that nobody uses goes on numbering from where it is"
+    ),
+    setting!(
         "deadlines.drain",
         deadlines.drain_ms,
         OptionalMillis(Millis::<u32>::new(0, HOUR_MS)),
