@@ -80,7 +80,7 @@ pub struct Member {
     pub user: String,
     /// How many connections of the user are subscribed.
     pub connections: u32,
-    /// What the newest of them said about itself; JSON.
+    /// What the newest of them that said anything says about the user; JSON.
     pub info: Option<Payload>,
     /// When the user came, in milliseconds of Unix time.
     pub joined_ms: u64,

@@ -281,9 +281,13 @@ fn status_and_last_seen_are_known_without_a_channel() {
          phone: status #1 away
          phone> status #1 away
          bob: users #2 ann
-         bob> users #2 ann=away@1000
-         phone: status #2 online
-         phone> status #2 online
+         bob> users #2 ann=online@1000
+         desk: status #1 away
+         desk> status #1 away
+         bob: users #3 ann
+         bob> users #3 ann=away@1000
+         desk: status #2 online
+         desk> status #2 online
          phone cut
          wait 500
          bob: users #3 ann

@@ -209,7 +209,7 @@ pub struct Member {
     pub name: Option<Arc<str>>,
     /// How many connections of the user are subscribed; 0 during the grace period.
     pub connections: u32,
-    /// What the newest of them said about itself.
+    /// What the newest of them that said anything says about the user.
     pub info: Option<Payload>,
     /// Whether the coming stands in the channel's history too: a dialect that writes it there tells nobody twice.
     pub posted: bool,

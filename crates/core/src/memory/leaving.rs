@@ -9,24 +9,18 @@ use fanfare_protocol::{ChannelName, UserId};
 
 use super::channel::Channel;
 use super::{Memory, lock, presence};
-use crate::ports::broker::{Instruction, ShardId, Target};
+use crate::ports::broker::{Instruction, Target, Unsubscribe};
 
 impl Memory {
-    pub(super) fn unsubscribe(
-        &self,
-        shard: ShardId,
-        name: &ChannelName,
-        member: &UserId,
-        hears_members: bool,
-        deliberate: bool,
-    ) {
+    pub(super) fn unsubscribe(&self, leaving: &Unsubscribe) {
+        let Unsubscribe { shard, channel: name, member, connection, hears_members, deliberate } = leaving;
         let now = (self.clock)();
         let mut stripe = self.stripe(name);
         let stripe = &mut *stripe;
         let Some(channel) = stripe.channels.get_mut(name) else { return };
-        channel.shards.remove(shard);
+        channel.shards.remove(*shard);
         channel.used_ms = now.steady_ms;
-        match channel.presence.leave(member, hears_members, deliberate, now) {
+        match channel.presence.leave(member, *connection, *hears_members, *deliberate, now) {
             presence::Leave::Still => {}
             presence::Leave::Grace(until_ms) => stripe.graces.push(until_ms, name.clone(), member.clone()),
             presence::Leave::Gone(member) => self.tell_left(channel, name, member),

@@ -360,8 +360,8 @@ impl Broker for Memory {
             // These two answer under the stripe's lock, because the contract ties the answer's place to it.
             Request::Publish(publish) => return self.publish(publish, to),
             Request::Subscribe(subscribe) => return self.subscribe(&subscribe, to),
-            Request::Unsubscribe { shard, channel, member, hears_members, deliberate } => {
-                self.unsubscribe(shard, &channel, &member, hears_members, deliberate);
+            Request::Unsubscribe(leaving) => {
+                self.unsubscribe(&leaving);
                 self.make_room();
                 Reply::Done
             }
@@ -383,16 +383,16 @@ impl Broker for Memory {
                 self.end_graces(&target, &instruction);
                 self.to_every_shard(|| Delivery::Instruct(target.clone(), instruction.clone()))
             }
-            Request::UserOpened(user) => {
-                lock(&self.users).opened(user, (self.clock)().unix_ms);
+            Request::UserOpened(user, connection) => {
+                lock(&self.users).opened(user, connection, (self.clock)().unix_ms);
                 Reply::Done
             }
-            Request::UserClosed(user) => {
-                lock(&self.users).closed(&user, (self.clock)().unix_ms);
+            Request::UserClosed(user, connection) => {
+                lock(&self.users).closed(&user, connection, (self.clock)().unix_ms);
                 Reply::Done
             }
-            Request::SetStatus(user, status) => {
-                lock(&self.users).set_status(&user, status);
+            Request::SetStatus(user, connection, status) => {
+                lock(&self.users).set_status(&user, connection, status);
                 Reply::Done
             }
             Request::Users(users) => Reply::Users(lock(&self.users).states(users, (self.clock)().unix_ms)),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use fanfare_protocol::event::Member;
-use fanfare_protocol::{Payload, UserId};
+use fanfare_protocol::{ConnectionId, Payload, UserId};
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::Moment;
 use crate::ports::broker::Subscribe;
@@ -38,9 +39,9 @@ pub(super) enum Told {
 
 #[derive(Debug)]
 struct Entry {
+    /// The living ones, the newest last; while a lost one may come back and none lives, the last one that did.
+    tabs: SmallVec<[Tab; 1]>,
     connections: u32,
-    info: Option<Box<Payload>>,
-    name: Option<Arc<str>>,
     /// Whether its coming stands in the history.
     posted: bool,
     joined_ms: u64,
@@ -48,6 +49,14 @@ struct Entry {
     /// Connections that were lost and of whose user no connection has come since, and until when they may come back.
     lost: u32,
     grace_until_ms: u64,
+}
+
+/// What a connection says of its user.
+#[derive(Debug)]
+struct Tab {
+    connection: ConnectionId,
+    info: Option<Box<Payload>>,
+    name: Option<Arc<str>>,
 }
 
 /// What came of a connection's leaving.
@@ -67,13 +76,39 @@ impl Entry {
         self.lost > 0 && self.grace_until_ms > now_ms
     }
 
+    /// What the newest connection says that says anything.
+    fn info(&self) -> Option<&Payload> {
+        self.tabs.iter().rev().find_map(|tab| tab.info.as_deref())
+    }
+
+    /// A connection begins. If it had begun already, it only says something else.
+    fn begin(&mut self, tab: Tab) {
+        if self.connections == 0 {
+            self.tabs.clear();
+        }
+        self.tabs.retain(|known| known.connection != tab.connection);
+        self.tabs.push(tab);
+        self.connections = self.tabs.len() as u32;
+    }
+
+    /// A connection ends. Whether it had begun. The last one still speaks for the user, as long as one is listed.
+    fn end(&mut self, connection: ConnectionId) -> bool {
+        let index = self.tabs.iter().position(|tab| tab.connection == connection);
+        let Some(index) = index.filter(|_| self.connections > 0) else { return false };
+        self.connections -= 1;
+        if self.connections > 0 {
+            self.tabs.remove(index);
+        }
+        true
+    }
+
     fn member(&self, user: &UserId) -> Member {
         Member {
             user: user.clone(),
-            name: self.name.clone(),
+            name: self.tabs.iter().rev().find_map(|tab| tab.name.clone()),
             posted: self.posted,
             connections: self.connections,
-            info: self.info.as_deref().cloned(),
+            info: self.info().cloned(),
             joined_ms: self.joined_ms,
             last_seen_ms: self.last_seen_ms,
         }
@@ -142,9 +177,8 @@ impl Presence {
         let entry = kept.members.entry(subscribe.member.clone()).or_insert_with(|| {
             new = true;
             Entry {
+                tabs: SmallVec::new(),
                 connections: 0,
-                info: None,
-                name: None,
                 posted: subscribe.posts_entries,
                 joined_ms: now.unix_ms,
                 last_seen_ms: now.unix_ms,
@@ -152,16 +186,14 @@ impl Presence {
                 grace_until_ms: 0,
             }
         });
-        entry.connections += 1;
+        entry.begin(Tab {
+            connection: subscribe.connection,
+            info: subscribe.info.clone().map(Box::new),
+            name: subscribe.name.clone(),
+        });
         // A lost connection has come back, as far as anyone can tell.
         entry.lost = entry.lost.saturating_sub(1);
         entry.last_seen_ms = now.unix_ms;
-        if let Some(info) = &subscribe.info {
-            entry.info = Some(Box::new(info.clone()));
-        }
-        if let Some(name) = &subscribe.name {
-            entry.name = Some(name.clone());
-        }
         new.then(|| entry.member(&subscribe.member))
     }
 
@@ -169,14 +201,17 @@ impl Presence {
     pub(super) fn leave(
         &mut self,
         user: &UserId,
+        connection: ConnectionId,
         hears_members: bool,
         deliberate: bool,
         now: Moment,
     ) -> Leave {
         let Some(kept) = &mut self.0 else { return Leave::Still };
-        kept.hearing = kept.hearing.saturating_sub(u32::from(hears_members));
         let Some(entry) = kept.members.get_mut(user) else { return Leave::Still };
-        entry.connections = entry.connections.saturating_sub(1);
+        if !entry.end(connection) {
+            return Leave::Still;
+        }
+        kept.hearing = kept.hearing.saturating_sub(u32::from(hears_members));
         entry.last_seen_ms = now.unix_ms;
         if !deliberate && kept.grace_ms > 0 {
             entry.lost = entry.lost.saturating_add(1);
@@ -233,7 +268,7 @@ impl Presence {
         members.sort_unstable_by(order);
         let mut room = bytes_max;
         let fits = members.into_iter().map_while(|(user, entry)| {
-            let info_bytes = entry.info.as_ref().map_or(0, |info| info.bytes().len());
+            let info_bytes = entry.info().map_or(0, |info| info.bytes().len());
             room = room.checked_sub(user.as_str().len() + info_bytes)?;
             Some(entry.member(user))
         });

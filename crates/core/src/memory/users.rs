@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use fanfare_protocol::UserId;
 use fanfare_protocol::command::Status;
 use fanfare_protocol::event::UserState;
+use fanfare_protocol::{ConnectionId, UserId};
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
 #[derive(Debug)]
 pub(super) struct Users {
@@ -18,8 +19,8 @@ pub(super) struct Users {
 
 #[derive(Debug)]
 struct Entry {
-    connections: u32,
-    away: bool,
+    /// The connections, and whether the user is away as far as that one says.
+    connections: SmallVec<[(ConnectionId, bool); 1]>,
     last_seen_ms: u64,
 }
 
@@ -32,27 +33,30 @@ impl Users {
         self.online
     }
 
-    pub(super) fn opened(&mut self, user: UserId, now_ms: u64) {
-        let entry =
-            self.entries.entry(user).or_insert(Entry { connections: 0, away: false, last_seen_ms: now_ms });
-        entry.connections += 1;
+    pub(super) fn opened(&mut self, user: UserId, connection: ConnectionId, now_ms: u64) {
+        let entry = self
+            .entries
+            .entry(user)
+            .or_insert_with(|| Entry { connections: SmallVec::new(), last_seen_ms: now_ms });
         entry.last_seen_ms = now_ms;
-        if entry.connections == 1 {
-            entry.away = false;
-            self.online += 1;
+        if entry.connections.iter().any(|(known, _)| *known == connection) {
+            return;
         }
+        entry.connections.push((connection, false));
+        self.online += usize::from(entry.connections.len() == 1);
     }
 
-    pub(super) fn closed(&mut self, user: &UserId, now_ms: u64) {
+    pub(super) fn closed(&mut self, user: &UserId, connection: ConnectionId, now_ms: u64) {
         let Some(entry) = self.entries.get_mut(user) else { return };
+        let Some(index) = entry.connections.iter().position(|(known, _)| *known == connection) else {
+            return;
+        };
+        entry.connections.swap_remove(index);
         entry.last_seen_ms = now_ms;
-        if entry.connections > 0 {
-            entry.connections -= 1;
-            if entry.connections == 0 {
-                self.online -= 1;
-                self.departed.push_back((now_ms, user.clone()));
-                self.forget_longest_gone();
-            }
+        if entry.connections.is_empty() {
+            self.online -= 1;
+            self.departed.push_back((now_ms, user.clone()));
+            self.forget_longest_gone();
         }
     }
 
@@ -74,12 +78,17 @@ impl Users {
     }
 
     fn has_been_gone_since(&self, user: &UserId, left_ms: u64) -> bool {
-        self.entries.get(user).is_some_and(|entry| entry.connections == 0 && entry.last_seen_ms == left_ms)
+        self.entries
+            .get(user)
+            .is_some_and(|entry| entry.connections.is_empty() && entry.last_seen_ms == left_ms)
     }
 
-    pub(super) fn set_status(&mut self, user: &UserId, status: Status) {
-        if let Some(entry) = self.entries.get_mut(user) {
-            entry.away = status == Status::Away;
+    /// What one connection says of its user. Whoever is there on one of them is there.
+    pub(super) fn set_status(&mut self, user: &UserId, connection: ConnectionId, status: Status) {
+        let connections = self.entries.get_mut(user).map(|entry| &mut entry.connections);
+        let known = connections.into_iter().flatten().find(|(known, _)| *known == connection);
+        if let Some((_, away)) = known {
+            *away = status == Status::Away;
         }
     }
 
@@ -87,8 +96,9 @@ impl Users {
         let state = |user: UserId| {
             let entry = self.entries.get(&user);
             let (status, last_seen_ms) = match entry {
-                Some(entry) if entry.connections > 0 => {
-                    (if entry.away { Status::Away } else { Status::Online }, Some(now_ms))
+                Some(entry) if !entry.connections.is_empty() => {
+                    let is_away = entry.connections.iter().all(|(_, away)| *away);
+                    (if is_away { Status::Away } else { Status::Online }, Some(now_ms))
                 }
                 Some(entry) => (Status::Offline, Some(entry.last_seen_ms)),
                 None => (Status::Offline, None),
@@ -107,14 +117,16 @@ mod tests {
         UserId::new(&format!("u{index}")).unwrap()
     }
 
+    const TAB: ConnectionId = ConnectionId { node: 1, serial: 1 };
+
     /// With a small bound, every disconnect went through all users, those online among them; and zero, the choice of
     /// who wants to keep nothing, was the smallest.
     #[test]
     fn where_nobody_is_to_be_remembered_each_is_forgotten_at_once() {
         let mut users = Users::new(0);
-        (0..100).for_each(|index| users.opened(user(index), 1));
+        (0..100).for_each(|index| users.opened(user(index), TAB, 1));
         for index in 0..100 {
-            users.closed(&user(index), 2);
+            users.closed(&user(index), TAB, 2);
             assert_eq!((users.entries.len(), users.departed.len()), (99 - index, 0));
         }
     }
@@ -125,16 +137,16 @@ mod tests {
     fn coming_and_going_leaves_a_bounded_trace_and_the_order_is_that_of_the_last_leaving() {
         let mut users = Users::new(2);
         for index in 0..3 {
-            users.opened(user(index), 0);
+            users.opened(user(index), TAB, 0);
         }
-        users.closed(&user(0), 1);
-        users.closed(&user(1), 2);
+        users.closed(&user(0), TAB, 1);
+        users.closed(&user(1), TAB, 2);
         for round in 0..10_000 {
-            users.opened(user(0), 3 + round);
-            users.closed(&user(0), 3 + round);
+            users.opened(user(0), TAB, 3 + round);
+            users.closed(&user(0), TAB, 3 + round);
             assert!(users.departed.len() <= 68, "{} entries for two users", users.departed.len());
         }
-        users.closed(&user(2), 20_000);
+        users.closed(&user(2), TAB, 20_000);
         let states = users.states((0..3).map(user).collect(), 20_000);
         let seen: Vec<_> = states.iter().map(|state| state.last_seen_ms).collect();
         assert_eq!(seen, [Some(10_002), None, Some(20_000)]);

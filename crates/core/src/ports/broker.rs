@@ -91,18 +91,7 @@ pub enum Request {
     Subscribe(Subscribe),
     /// A connection leaves a channel. Follows every `Subscribe` exactly once, also an unanswered one, but not
     /// one that was answered with a failure.
-    Unsubscribe {
-        /// The shard of the connection.
-        shard: ShardId,
-        /// Which channel.
-        channel: ChannelName,
-        /// The user, or the name that stands for an anonymous connection.
-        member: UserId,
-        /// As it was when it joined.
-        hears_members: bool,
-        /// Whether the user said so, so that there is no grace period.
-        deliberate: bool,
-    },
+    Unsubscribe(Unsubscribe),
     /// One more of a shard's connections listens to a pattern.
     Listen(ShardId, ChannelPattern),
     /// One of them no longer does. Follows every `Listen` exactly once.
@@ -126,11 +115,11 @@ pub enum Request {
     /// Something to be done with connections, on every node.
     Instruct(Target, Instruction),
     /// A user's connection opened.
-    UserOpened(UserId),
+    UserOpened(UserId, ConnectionId),
     /// A user's connection closed.
-    UserClosed(UserId),
-    /// A user changed their own status.
-    SetStatus(UserId, Status),
+    UserClosed(UserId, ConnectionId),
+    /// What a connection says of its user's status. A user is away where all connections say so.
+    SetStatus(UserId, ConnectionId, Status),
     /// What is known of users.
     Users(Vec<UserId>),
     /// Channels that have subscribers, in the order of their names.
@@ -217,6 +206,8 @@ pub struct Subscribe {
     pub namespace: Arc<Namespace>,
     /// The user, or the name that stands for an anonymous connection.
     pub member: UserId,
+    /// The connection. Of several connections of a user the newest that lives speaks for it.
+    pub connection: ConnectionId,
     /// The user's name for people.
     pub name: Option<Arc<str>>,
     /// Whether it is to hear who comes and goes, whatever the namespace says.
@@ -231,6 +222,23 @@ pub struct Subscribe {
     pub history: u32,
     /// Whether the members are wanted along.
     pub presence: bool,
+}
+
+/// A connection that leaves a channel.
+#[derive(Debug, Clone)]
+pub struct Unsubscribe {
+    /// The shard of the connection.
+    pub shard: ShardId,
+    /// Which channel.
+    pub channel: ChannelName,
+    /// The user, or the name that stands for an anonymous connection.
+    pub member: UserId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// As it was when it joined.
+    pub hears_members: bool,
+    /// Whether the user said so, so that there is no grace period.
+    pub deliberate: bool,
 }
 
 /// Who is meant.

@@ -115,8 +115,10 @@ impl Shard {
 
     /// Notes that a user has one more session here.
     pub(crate) fn enter_user(&mut self, key: SessionKey, user: fanfare_protocol::UserId) {
+        let Some(session) = self.sessions.get(key.0 as usize) else { return };
+        let connection = session.id;
         self.by_user.entry(user.clone()).or_default().push(key.0);
-        self.broker.submit(Request::UserOpened(user), ReplyTo::Nobody);
+        self.broker.submit(Request::UserOpened(user, connection), ReplyTo::Nobody);
     }
 
     /// Ends a session whose credential is no longer good, and says why.

@@ -76,7 +76,8 @@ impl Shard {
             let text = "a connected user is online or away";
             return self.fail_with(key, id.as_ref(), ErrorCode::InvalidField, text);
         }
+        let connection = session.id;
         let ticket = self.ask(key, id, Question::SetStatus { status });
-        self.broker.submit(Request::SetStatus(user, status), ReplyTo::Shard(self.id, ticket));
+        self.broker.submit(Request::SetStatus(user, connection, status), ReplyTo::Shard(self.id, ticket));
     }
 }

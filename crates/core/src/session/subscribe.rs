@@ -12,7 +12,7 @@ use super::{Session, SessionKey, Subscription, SubscriptionState};
 use crate::auth::Operation;
 use crate::channel::Member;
 use crate::namespace::{ClientInfo, Namespace};
-use crate::ports::broker::{self, Reply, ReplyTo, Request, Subscribe};
+use crate::ports::broker::{self, Reply, ReplyTo, Request, Subscribe, Unsubscribe};
 use crate::shard::{Question, Shard};
 
 /// A subscription that the broker was asked for.
@@ -175,6 +175,7 @@ impl Shard {
                 shard: self.id,
                 channel: name.clone(),
                 member: session.member_name(),
+                connection: session.id,
                 name: session.opening.identity.name().cloned(),
                 hears_members: hears_presence(habits),
                 posts_entries,
@@ -419,7 +420,7 @@ impl Shard {
         let topic = self.channels[channel as usize].topic.clone();
         self.forget_grant(key, &topic);
         let Some(session) = self.sessions.get(key.0 as usize) else { return };
-        let member = session.member_name();
+        let (member, connection) = (session.member_name(), session.id);
         let hears_members = hears_presence(self.lanes.habits(session.opening.lane));
         match subscription.state {
             SubscriptionState::Authorising(_) => {
@@ -442,9 +443,14 @@ impl Shard {
             }
         }
         let request = match topic {
-            Topic::Channel(channel) => {
-                Request::Unsubscribe { shard: self.id, channel, member, hears_members, deliberate }
-            }
+            Topic::Channel(channel) => Request::Unsubscribe(Unsubscribe {
+                shard: self.id,
+                channel,
+                member,
+                connection,
+                hears_members,
+                deliberate,
+            }),
             Topic::Pattern(pattern) => Request::Unlisten(self.id, pattern),
         };
         self.broker.submit(request, ReplyTo::Nobody);

@@ -287,7 +287,7 @@ impl Shard {
                     self.by_user.remove(user);
                 }
             }
-            self.broker.submit(Request::UserClosed(user.clone()), ReplyTo::Nobody);
+            self.broker.submit(Request::UserClosed(user.clone(), session.id), ReplyTo::Nobody);
         }
         // Of who was not let in the application has not heard.
         if session.refused().is_none() {
