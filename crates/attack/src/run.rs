@@ -17,6 +17,9 @@ const RECOVERY: Duration = Duration::from_secs(15);
 /// Descriptors that may be more than before: newcomers come all the time.
 const DESCRIPTORS_SLACK: usize = 16;
 
+/// How much more may be resident while requests hold what they may: it is bounded for each connection and each address.
+const REQUESTS_KIB_MAX: u64 = 64 * 1024;
+
 /// How often the server is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -87,6 +90,7 @@ fn one(
     std::thread::sleep(plan.scale.idle);
     let idle = healthy.settle();
     server.forget_peak();
+    let rss_idle_kib = server.rss_kib();
     healthy.begin();
     let tally = Arc::new(Tally::default());
     let attacking = attacks::begin(attack, server, plan.scale, tally.clone());
@@ -106,6 +110,9 @@ fn one(
     }
     let rss_peak_kib = server.rss_peak_kib();
     judge(server, &tally, rss_peak_kib, faults);
+    if attack.holds_requests() && rss_peak_kib > rss_idle_kib + REQUESTS_KIB_MAX {
+        faults.push(format!("{rss_peak_kib} KiB were resident, and {rss_idle_kib} KiB before"));
+    }
     let recovered = recover(server, baseline, plan.scale.memory_slack_kib, ended);
     let after = Holding::of(server);
     if recovered.is_none() {

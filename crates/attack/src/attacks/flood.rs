@@ -128,6 +128,7 @@ impl Flood {
                 }
             }
             Attack::ProtocolPings => self.frames(out, OpCode::Ping, |_, payload| payload.extend([b'p'; 125])),
+            Attack::UnaskedPongs => self.frames(out, OpCode::Pong, |_, _| {}),
             _ => self.frames(out, OpCode::Text, Self::message),
         }
     }

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod flood;
+mod patterns;
 mod unread;
 
 use std::io;
@@ -85,6 +86,10 @@ attacks! {
     ForgedTokens = "forged_tokens",
     /// Each connection of HTTP/2 asks for the largest page on a hundred streams and reads nothing of it
     UnreadAnswers = "unread_answers",
+    /// Each connection of HTTP/2 begins a hundred bodies of 64,000 bytes and ends none
+    UnfinishedBodies = "unfinished_bodies",
+    /// Each connection subscribes to as many of the worst patterns as it may, and publishes to what they nearly match
+    Patterns = "patterns",
     /// Requests to publish without a key are pipelined
     Requests = "requests",
     /// A hundred channels are subscribed to and left again and again
@@ -93,6 +98,8 @@ attacks! {
     ChannelNames = "channel_names",
     /// WebSocket pings with the largest payload
     ProtocolPings = "protocol_pings",
+    /// WebSocket pongs that nobody has asked for
+    UnaskedPongs = "unasked_pongs",
     /// Pings of the application
     ApplicationPings = "application_pings",
     /// Pings of both kinds, the answers to which are never read
@@ -121,6 +128,11 @@ impl Attack {
         Self::ALL.iter().copied().find(|attack| attack.name() == name)
     }
 
+    /// Whether it is about what requests hold that are not at their end.
+    pub(crate) fn holds_requests(self) -> bool {
+        matches!(self, Self::UnreadAnswers | Self::UnfinishedBodies)
+    }
+
     /// Does it until it is dropped.
     async fn run(self, field: &Field) {
         match self {
@@ -130,7 +142,8 @@ impl Attack {
             | Self::LargeHeads
             | Self::NeverAuthenticate
             | Self::UnfinishedMessages => crowd::run(self, field).await,
-            Self::UnreadAnswers => unread::run(field).await,
+            Self::UnreadAnswers | Self::UnfinishedBodies => unread::run(self, field).await,
+            Self::Patterns => patterns::run(field).await,
             _ => flood::run(self, field).await,
         }
     }
