@@ -294,7 +294,7 @@ fn history_within_the_bound_is_kept_however_unevenly_it_lies() {
     for channel in 0..200 {
         bench.run(&format!("api publish small:{channel} 1\napi> published {}.1", epoch(channel)));
     }
-    for offset in 1..=80 {
+    for offset in 1..=70 {
         bench.run(&format!("api publish large {large}\napi> published {}.{offset}", epoch(200)));
     }
     bench.run("open ann");

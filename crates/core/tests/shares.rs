@@ -160,3 +160,38 @@ fn new_settings_divide_anew_and_count_what_is_there() {
     }
     bench.end();
 }
+
+/// A publish that was refused took a channel away that was only kept for its numbering, and left what was counted for it.
+#[test]
+fn a_refused_publish_leaves_nothing_counted() {
+    let mut setup = setup();
+    setup.fallback.history_size = 0;
+    setup.settings.limits.inbox_deliveries_max = 1;
+    let mut bench = Bench::new(&setup);
+    bench.run(
+        "open ann
+         open bob
+         bob: subscribe c.x
+         bob> subscribed c.x A.0 replayed=0
+         api publish c.x 1
+         bob> message c.x A.1 1
+         api> published A.1
+         bob: unsubscribe c.x
+         bob> unsubscribed c.x
+         ann: subscribe c.*
+         ann> subscribed c.* replayed=0",
+    );
+    assert_eq!(bench.broker.census().senders, 1);
+    // Nobody has looked at the channel since its time was over.
+    bench.skip(600_001);
+    bench.run(
+        "hold
+         api publish c.y 1
+         api> published B.1
+         api publish c.x 2
+         api> failed overloaded",
+    );
+    assert!(bench.broker.is_balanced());
+    bench.run("release\nann> message c.y B.1 1");
+    bench.end();
+}

@@ -51,7 +51,7 @@ impl ShardCounts {
 }
 
 /// What a channel's entry costs: itself, its places in the map and among the holdings, its name.
-const ENTRY_BYTES: usize = size_of::<Channel>() + 384;
+const ENTRY_BYTES: usize = size_of::<Channel>() + size_of::<Holdings>() + 384;
 
 #[derive(Debug)]
 pub(super) struct Channel {

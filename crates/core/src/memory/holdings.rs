@@ -12,7 +12,7 @@ use super::recency::Place;
 pub(super) struct Holdings {
     share: Arc<Share>,
     /// In the order of the accounts.
-    list: Vec<Holding>,
+    list: SmallVec<[Holding; 1]>,
     /// Of whose bytes the ledger does not know yet.
     changed: SmallVec<[AccountId; 2]>,
     /// Who pays for the channel itself: the sender of its oldest message, or who was that last.
@@ -32,11 +32,13 @@ struct Holding {
     used_ms: u64,
     place: Place,
     is_front: bool,
+    /// Whether it is in the list of those that have changed.
+    has_changed: bool,
 }
 
 impl Holdings {
     pub(super) fn new(share: Arc<Share>) -> Self {
-        Self { share, list: Vec::new(), changed: SmallVec::new(), bearer: None, last: None }
+        Self { share, list: SmallVec::new(), changed: SmallVec::new(), bearer: None, last: None }
     }
 
     /// What the writer's bytes are to be counted under.
@@ -51,7 +53,8 @@ impl Holdings {
         let account = accounts.find(&writer).filter(|account| self.find(*account).is_ok());
         let account = account.unwrap_or_else(|| {
             let (account, place) = accounts.open(&writer, channel, used_ms);
-            let holding = Holding { account, bytes: 0, counted: 0, used_ms, place, is_front: false };
+            let holding =
+                Holding { account, bytes: 0, counted: 0, used_ms, place, is_front: false, has_changed: true };
             let index = self.list.partition_point(|known| known.account < account);
             self.list.insert(index, holding);
             // If nothing comes of it, it is closed again.
@@ -63,19 +66,24 @@ impl Holdings {
     }
 
     pub(super) fn add(&mut self, account: AccountId, bytes: usize) {
-        if let Ok(index) = self.find(account) {
-            self.list[index].bytes += bytes;
-            self.changed.push(account);
+        if let Some(holding) = self.changing(account) {
+            holding.bytes += bytes;
         }
     }
 
     pub(super) fn subtract(&mut self, account: AccountId, bytes: usize) {
-        if let Ok(index) = self.find(account) {
-            self.list[index].bytes -= bytes;
-            if !self.changed.contains(&account) {
-                self.changed.push(account);
-            }
+        if let Some(holding) = self.changing(account) {
+            holding.bytes -= bytes;
         }
+    }
+
+    fn changing(&mut self, account: AccountId) -> Option<&mut Holding> {
+        let index = self.find(account).ok()?;
+        let holding = &mut self.list[index];
+        if !std::mem::replace(&mut holding.has_changed, true) {
+            self.changed.push(account);
+        }
+        Some(holding)
     }
 
     /// Tells the ledger what has changed. `own_bytes` is what the channel itself costs, and `front` whose its oldest
@@ -101,6 +109,7 @@ impl Holdings {
             let Ok(index) = self.find(account) else { continue };
             let is_front = account == bearer;
             let holding = &mut self.list[index];
+            holding.has_changed = false;
             let after = holding.bytes + if is_front { own_bytes } else { 0 };
             let is_known = holding.is_front == is_front && holding.used_ms == used_ms;
             if is_known && holding.counted == after && after > 0 {

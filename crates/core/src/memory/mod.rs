@@ -176,8 +176,12 @@ impl Memory {
 
     /// Keeps a channel no longer.
     fn end(&self, stripe: &mut Stripe, name: &ChannelName) {
-        if stripe.channels.remove(name).is_some_and(|channel| channel.is_numbered()) {
+        let Some(mut channel) = stripe.channels.remove(name) else { return };
+        if channel.is_numbered() {
             self.epochs.given_up(name);
+        }
+        if let Some(holdings) = channel.history.holdings.take() {
+            holdings.end(&self.ledger);
         }
     }
 
@@ -243,7 +247,8 @@ impl Memory {
         while self.ledger.surplus() > 0 {
             let Some((name, bytes)) = self.ledger.next() else { return };
             let stripe = &mut *self.stripe(&name);
-            let Some(channel) = stripe.channels.get_mut(&name) else { continue };
+            // It has gone meanwhile: whoever is next makes the room that is still needed.
+            let Some(channel) = stripe.channels.get_mut(&name) else { return };
             channel.free(bytes);
             if channel.settle(&self.ledger, &name, now_ms) {
                 self.end(stripe, &name);
