@@ -104,6 +104,8 @@ impl Server {
             .arg(binary)
             .env_clear()
             .env("HOME", &home)
+            // The kernel counts addresses that the allocator has emptied and keeps for later, which take no memory.
+            .env("_RJEM_MALLOC_CONF", "retain:false")
             .env("FANFARE_ADMIN_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
