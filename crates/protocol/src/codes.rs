@@ -76,8 +76,11 @@ pub enum ErrorCode {
     RateLimited,
     /// The server has more to do than it can hold.
     Overloaded,
-    /// The broker does not answer.
+    /// The broker does not answer, and nothing was done.
     Unavailable,
+    /// The broker did not answer in time what was asked of it, which it may have done or may still do. Trying again is safe
+    /// with the same idempotency key only.
+    OutcomeUnknown,
     /// A defect of the server.
     Internal,
     /// The API key is missing or wrong.
@@ -154,6 +157,7 @@ impl ErrorCode {
         ErrorCode::RateLimited,
         ErrorCode::Overloaded,
         ErrorCode::Unavailable,
+        ErrorCode::OutcomeUnknown,
         ErrorCode::Internal,
         ErrorCode::Unauthorized,
         ErrorCode::InvalidRequest,
@@ -210,6 +214,7 @@ impl ErrorCode {
             ErrorCode::RateLimited => "rate_limited",
             ErrorCode::Overloaded => "overloaded",
             ErrorCode::Unavailable => "unavailable",
+            ErrorCode::OutcomeUnknown => "outcome_unknown",
             ErrorCode::Internal => "internal",
             ErrorCode::Unauthorized => "unauthorized",
             ErrorCode::InvalidRequest => "invalid_request",
@@ -271,6 +276,7 @@ impl ErrorCode {
             ErrorCode::RateLimited => "too many messages",
             ErrorCode::Overloaded => "the server has more to do than it can hold",
             ErrorCode::Unavailable => "the broker does not answer",
+            ErrorCode::OutcomeUnknown => "nobody knows whether it was carried out",
             ErrorCode::Internal => "a defect of the server",
             ErrorCode::Unauthorized => "the API key is missing or wrong",
             ErrorCode::InvalidRequest => "the request body does not fit the operation",
@@ -330,6 +336,7 @@ impl ErrorCode {
             ErrorCode::RateLimited => 429,
             ErrorCode::Overloaded => 503,
             ErrorCode::Unavailable => 503,
+            ErrorCode::OutcomeUnknown => 504,
             ErrorCode::Internal => 500,
             ErrorCode::Unauthorized => 401,
             ErrorCode::InvalidRequest => 400,
@@ -387,6 +394,7 @@ impl ErrorCode {
             ErrorCode::RateLimited => true,
             ErrorCode::Overloaded => true,
             ErrorCode::Unavailable => true,
+            ErrorCode::OutcomeUnknown => false,
             ErrorCode::Internal => true,
             ErrorCode::Unauthorized => false,
             ErrorCode::InvalidRequest => false,
@@ -444,6 +452,7 @@ impl ErrorCode {
             ErrorCode::RateLimited => Fault::Client,
             ErrorCode::Overloaded => Fault::Server,
             ErrorCode::Unavailable => Fault::Server,
+            ErrorCode::OutcomeUnknown => Fault::Server,
             ErrorCode::Internal => Fault::Server,
             ErrorCode::Unauthorized => Fault::Client,
             ErrorCode::InvalidRequest => Fault::Client,

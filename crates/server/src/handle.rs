@@ -1,6 +1,7 @@
 //! The handle: what a backend may do, from any task.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use fanfare_core::namespace::{Namespace, Namespaces};
 use fanfare_core::ports::broker::{
@@ -84,6 +85,9 @@ pub struct Published {
     pub duplicate: bool,
 }
 
+/// How long anything is waited for that the broker was asked.
+const ASK_MAX: Duration = Duration::from_secs(3);
+
 impl Fanfare {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { broker, namespaces, inboxes, traffic, .. } = parts;
@@ -142,17 +146,7 @@ impl Fanfare {
     }
 
     pub(crate) async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
-        let (sender, receiver) = oneshot::channel();
-        let reply = ReplyTo::Callback(Box::new(move |reply| {
-            // The asker may have given up; then nobody wants the reply.
-            let _ = sender.send(reply);
-        }));
-        self.broker.submit(request, reply);
-        match receiver.await {
-            Ok(Reply::Failed(code)) => Err(code),
-            Ok(reply) => Ok(reply),
-            Err(_) => Err(ErrorCode::Unavailable),
-        }
+        ask(&*self.broker, request).await
     }
 
     /// Whether what is taken now reaches anyone: the clients of a node that is about to start again have been told to go.
@@ -297,5 +291,58 @@ impl Fanfare {
     /// `unavailable`.
     pub async fn disconnect(&self, target: Target, code: CloseCode) -> Result<(), ErrorCode> {
         self.ask(Request::Instruct(target, Instruction::Disconnect(code))).await.map(drop)
+    }
+}
+
+/// Asks a broker, and waits for its answer no longer than [`ASK_MAX`].
+async fn ask(broker: &dyn Broker, request: Request) -> Result<Reply, ErrorCode> {
+    let unanswered =
+        if request.changes_anything() { ErrorCode::OutcomeUnknown } else { ErrorCode::Unavailable };
+    let (sender, receiver) = oneshot::channel();
+    let reply = ReplyTo::Callback(Box::new(move |reply| {
+        // The asker may have given up; then nobody wants the reply.
+        let _ = sender.send(reply);
+    }));
+    broker.submit(request, reply);
+    match tokio::time::timeout(ASK_MAX, receiver).await {
+        Ok(Ok(Reply::Failed(code))) => Err(code),
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(_)) | Err(_) => Err(unanswered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A broker that keeps what it is asked and answers nothing.
+    #[derive(Default)]
+    struct Silent(Mutex<Vec<ReplyTo>>);
+
+    impl Broker for Silent {
+        fn submit(&self, _request: Request, reply: ReplyTo) {
+            self.0.lock().unwrap().push(reply);
+        }
+
+        fn tick(&self) {}
+
+        fn namespaces_changed(&self, _namespaces: &Namespaces) {}
+    }
+
+    /// Whoever asked a broker that hangs waited for ever, and was never told what may have become of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_does_not_answer_is_given_up_and_what_it_may_have_done_is_said() {
+        let broker = Silent::default();
+        let instruct = Request::Instruct(Target::Everyone, Instruction::Disconnect(CloseCode::Disconnected));
+        assert_eq!(ask(&broker, instruct).await.err(), Some(ErrorCode::OutcomeUnknown));
+        assert_eq!(ask(&broker, Request::Counts).await.err(), Some(ErrorCode::Unavailable));
+        // An answer that comes later meets nobody.
+        for reply in broker.0.into_inner().unwrap() {
+            if let ReplyTo::Callback(reply) = reply {
+                reply(Reply::Done);
+            }
+        }
     }
 }

@@ -112,8 +112,8 @@ impl Channel {
             }
             return is_idle;
         }
-        let (own, front, used_ms) = (held - self.history.bytes(), self.history.front(), self.used_ms);
-        self.holdings(ledger, name).settle(ledger, name, own, front, used_ms);
+        let (own, used_ms) = (held - self.history.bytes(), self.used_ms);
+        self.holdings(ledger, name).settle(ledger, name, own, held, used_ms);
         false
     }
 

@@ -64,6 +64,16 @@ impl History {
         self.ring.front().or_else(|| self.entries.front()).map(|kept| kept.account)
     }
 
+    /// Whether others' messages are older than all of the account's. Then the account's other channels are looked at before
+    /// this one again.
+    pub(super) fn is_behind(&self, account: AccountId) -> bool {
+        let is_behind = self.front().is_some_and(|front| front != account);
+        if is_behind && let Some(holdings) = &self.holdings {
+            holdings.look_later(account);
+        }
+        is_behind
+    }
+
     fn clear(&mut self) {
         while self.pop_oldest() {}
         while self.pop_oldest_entry() {}
@@ -159,17 +169,13 @@ impl History {
 
     /// Counts everything in the share of its namespace, which may be another since the settings have changed.
     pub(super) fn move_to(&mut self, ledger: &Ledger, channel: &ChannelName) {
-        let Some(holdings) = self.holdings.take() else { return };
-        let holdings = match holdings.moved_to(ledger.share(channel), ledger, channel) {
-            Err(same) => same,
-            Ok((moved, renamed)) => {
-                for kept in self.ring.iter_mut().chain(self.entries.iter_mut()) {
-                    let account = renamed.iter().find(|(before, _)| *before == kept.account);
-                    kept.account = account.map_or(kept.account, |(_, after)| *after);
-                }
-                moved
-            }
-        };
+        let share = ledger.share(channel);
+        let Some(holdings) = self.holdings.take_if(|holdings| !holdings.is_in(&share)) else { return };
+        let (holdings, renamed) = holdings.moved_to(share, ledger, channel);
+        for kept in self.ring.iter_mut().chain(self.entries.iter_mut()) {
+            let account = renamed.iter().find(|(before, _)| *before == kept.account);
+            kept.account = account.map_or(kept.account, |(_, after)| *after);
+        }
         self.holdings = Some(Box::new(holdings));
     }
 

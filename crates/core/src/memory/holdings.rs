@@ -8,14 +8,19 @@ use smallvec::SmallVec;
 use super::ledger::{AccountId, Accounts, Ledger, Share, Writer};
 use super::recency::Place;
 
+/// A channel counts as used again after so long.
+const USED_MS: u64 = 100;
+
 #[derive(Debug)]
 pub(super) struct Holdings {
     share: Arc<Share>,
     /// In the order of the accounts.
     list: SmallVec<[Holding; 1]>,
-    /// Of whose bytes the ledger does not know yet.
+    /// Those whose bytes have changed since the ledger was told.
     changed: SmallVec<[AccountId; 2]>,
-    /// Who pays for the channel itself: the sender of its oldest message, or who was that last.
+    /// What the ledger knows of all together.
+    total: usize,
+    /// Who pays for the channel itself: somebody who holds a part of it, as long as it holds one.
     bearer: Option<AccountId>,
     /// Who wrote last.
     last: Option<(Writer, AccountId)>,
@@ -27,18 +32,17 @@ struct Holding {
     account: AccountId,
     /// Of messages and entries.
     bytes: usize,
-    /// What the ledger knows, with what the channel itself costs.
+    /// What its account knows, with what the channel itself costs; see [`is_far`].
     counted: usize,
     used_ms: u64,
     place: Place,
-    is_front: bool,
     /// Whether it is in the list of those that have changed.
     has_changed: bool,
 }
 
 impl Holdings {
     pub(super) fn new(share: Arc<Share>) -> Self {
-        Self { share, list: SmallVec::new(), changed: SmallVec::new(), bearer: None, last: None }
+        Self { share, list: SmallVec::new(), changed: SmallVec::new(), total: 0, bearer: None, last: None }
     }
 
     /// What the writer's bytes are to be counted under.
@@ -52,9 +56,8 @@ impl Holdings {
         let mut accounts = share.accounts();
         let account = accounts.find(&writer).filter(|account| self.find(*account).is_ok());
         let account = account.unwrap_or_else(|| {
-            let (account, place) = accounts.open(&writer, channel, used_ms);
-            let holding =
-                Holding { account, bytes: 0, counted: 0, used_ms, place, is_front: false, has_changed: true };
+            let (account, place) = accounts.open(&writer, channel);
+            let holding = Holding { account, bytes: 0, counted: 0, used_ms, place, has_changed: true };
             let index = self.list.partition_point(|known| known.account < account);
             self.list.insert(index, holding);
             // If nothing comes of it, it is closed again.
@@ -86,70 +89,86 @@ impl Holdings {
         Some(holding)
     }
 
-    /// Tells the ledger what has changed. `own_bytes` is what the channel itself costs, and `front` whose its oldest
-    /// message is.
+    /// Tells the ledger what has changed. `own_bytes` is what the channel itself costs, beside messages and entries.
     pub(super) fn settle(
         &mut self,
         ledger: &Ledger,
         channel: &ChannelName,
         own_bytes: usize,
-        front: Option<AccountId>,
+        held_bytes: usize,
         used_ms: u64,
     ) {
-        let last = self.last.as_ref().map(|(_, account)| *account);
-        let bearer = front.or(self.bearer).or(last);
-        let bearer = bearer.unwrap_or_else(|| self.open(Writer::Nobody, channel, used_ms));
-        let mut touched = std::mem::take(&mut self.changed);
-        touched.extend(self.bearer.filter(|before| *before != bearer));
-        touched.push(bearer);
+        ledger.count(&self.share, self.total, held_bytes);
+        self.total = held_bytes;
+        let before = self.bearer;
+        let bearer = self.bearer(channel, used_ms);
         self.bearer = Some(bearer);
+        let mut touched = std::mem::take(&mut self.changed);
+        touched.extend(before.filter(|before| *before != bearer));
+        touched.push(bearer);
         let share = self.share.clone();
         let mut accounts = None;
         for account in touched {
             let Ok(index) = self.find(account) else { continue };
-            let is_front = account == bearer;
             let holding = &mut self.list[index];
             holding.has_changed = false;
-            let after = holding.bytes + if is_front { own_bytes } else { 0 };
-            let is_known = holding.is_front == is_front && holding.used_ms == used_ms;
-            if is_known && holding.counted == after && after > 0 {
+            let after = holding.bytes + if account == bearer { own_bytes } else { 0 };
+            let is_used = used_ms.saturating_sub(holding.used_ms) >= USED_MS;
+            if !is_far(holding.counted, after) && !is_used {
                 continue;
             }
             let accounts = accounts.get_or_insert_with(|| share.accounts());
-            ledger.count(&share, holding.counted, after);
             accounts.count(account, holding.counted, after);
             if after == 0 {
                 self.close(index, accounts);
                 continue;
             }
-            let fronts = (holding.is_front, is_front);
-            accounts.used(account, &mut holding.place, fronts, channel, used_ms);
-            (holding.counted, holding.used_ms, holding.is_front) = (after, used_ms, is_front);
+            accounts.used(account, holding.place);
+            (holding.counted, holding.used_ms) = (after, used_ms);
+        }
+    }
+
+    /// Who pays for the channel itself.
+    fn bearer(&mut self, channel: &ChannelName, used_ms: u64) -> AccountId {
+        let holds = |account: &AccountId| self.find(*account).is_ok_and(|index| self.list[index].bytes > 0);
+        let known = self.bearer.filter(holds);
+        let someone = || self.list.iter().find(|holding| holding.bytes > 0).map(|holding| holding.account);
+        let last = self.last.as_ref().map(|(_, account)| *account);
+        let bearer = known.or_else(someone).or(self.bearer).or(last);
+        bearer.unwrap_or_else(|| self.open(Writer::Nobody, channel, used_ms))
+    }
+
+    /// The channel is looked at again only after the others of the account.
+    pub(super) fn look_later(&self, account: AccountId) {
+        if let Ok(index) = self.find(account) {
+            self.share.accounts().used(account, self.list[index].place);
         }
     }
 
     /// The channel holds nothing any more.
     pub(super) fn end(mut self, ledger: &Ledger) {
+        ledger.count(&self.share, self.total, 0);
         let share = self.share.clone();
         let mut accounts = share.accounts();
         while let Some(index) = self.list.len().checked_sub(1) {
             let Holding { account, counted, .. } = self.list[index];
-            ledger.count(&share, counted, 0);
             accounts.count(account, counted, 0);
             self.close(index, &mut accounts);
         }
     }
 
-    /// Counts everything in another share from now on; gives the account that each becomes. None if it is the same one.
+    /// Whether everything is counted in this share.
+    pub(super) fn is_in(&self, share: &Arc<Share>) -> bool {
+        Arc::ptr_eq(share, &self.share)
+    }
+
+    /// Counts everything in another share from now on; gives the account that each becomes.
     pub(super) fn moved_to(
         self,
         share: Arc<Share>,
         ledger: &Ledger,
         channel: &ChannelName,
-    ) -> Result<(Self, Vec<(AccountId, AccountId)>), Self> {
-        if Arc::ptr_eq(&share, &self.share) {
-            return Err(self);
-        }
+    ) -> (Self, Vec<(AccountId, AccountId)>) {
         let mut moved = Self::new(share);
         let mut renamed = Vec::new();
         for holding in &self.list {
@@ -162,7 +181,7 @@ impl Holdings {
             |(before, after): &(AccountId, AccountId)| (Some(*before) == self.bearer).then_some(*after);
         moved.bearer = renamed.iter().find_map(bearer);
         self.end(ledger);
-        Ok((moved, renamed))
+        (moved, renamed)
     }
 
     fn find(&self, account: AccountId) -> Result<usize, usize> {
@@ -170,8 +189,8 @@ impl Holdings {
     }
 
     fn close(&mut self, index: usize, accounts: &mut Accounts) {
-        let Holding { account, place, is_front, .. } = self.list.remove(index);
-        accounts.close(account, place, is_front);
+        let Holding { account, place, .. } = self.list.remove(index);
+        accounts.close(account, place);
         if self.last.as_ref().is_some_and(|(_, last)| *last == account) {
             self.last = None;
         }
@@ -179,4 +198,13 @@ impl Holdings {
             self.bearer = None;
         }
     }
+}
+
+/// An account is told of a change when it is an eighth of what it knows, or 1 KiB: a room in which many speak in turn would
+/// take the lock of all accounts for each message otherwise.
+pub(super) const FAR_BYTES_MIN: usize = 1024;
+
+fn is_far(counted: usize, after: usize) -> bool {
+    let change = counted.abs_diff(after);
+    after == 0 || counted == 0 || change >= FAR_BYTES_MIN.max(counted / 8)
 }

@@ -14,6 +14,7 @@ use fanfare_protocol::{ChannelName, UserId};
 use foldhash::HashMap;
 use slab::Slab;
 
+use super::holdings::FAR_BYTES_MIN;
 use super::lock;
 use super::recency::{Place, Recency};
 use crate::namespace::Namespaces;
@@ -78,6 +79,22 @@ pub(super) struct Accounts {
     by_bytes: BTreeSet<Rank>,
 }
 
+/// Where something has to go.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// The channel.
+    pub(super) channel: ChannelName,
+    /// Whose messages there.
+    pub(super) account: AccountId,
+    /// How much at most.
+    pub(super) bytes_max: usize,
+    /// How many channels are worth a look for one whose oldest message is the sender's.
+    pub(super) looks_max: usize,
+}
+
+/// So many channels of a sender are looked at for one in which nobody else's messages are older: those would go first.
+const LOOKS_MAX: usize = 64;
+
 /// Who gives way before whom: the greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
@@ -89,18 +106,13 @@ struct Rank {
 #[derive(Debug)]
 struct Account {
     writer: Writer,
+    /// What it holds, give or take an eighth.
     bytes: usize,
-    /// The channels whose oldest message is the writer's, in the order of their last use.
-    fronts: Recency,
-    /// The channels where older messages are others'.
-    behind: Recency,
+    /// The channels in which it holds anything, in the order of their last use.
+    channels: Recency,
 }
 
 impl Account {
-    fn channels(&mut self, is_front: bool) -> &mut Recency {
-        if is_front { &mut self.fronts } else { &mut self.behind }
-    }
-
     fn rank(&self, account: usize) -> Rank {
         Rank { is_client: self.writer != Writer::Backend, bytes: self.bytes, account }
     }
@@ -148,8 +160,8 @@ impl Ledger {
         self.bytes().saturating_sub(self.bytes_max)
     }
 
-    /// The channel in which something has to go next, and how much at most. None if nothing is held.
-    pub(super) fn next(&self) -> Option<(ChannelName, usize)> {
+    /// Where something has to go next. None if nothing is held.
+    pub(super) fn next(&self) -> Option<Next> {
         let share = {
             let shares = self.shares.read().unwrap_or_else(PoisonError::into_inner);
             let all = shares.current.values().chain(&shares.former);
@@ -157,9 +169,10 @@ impl Ledger {
         };
         let most = self.surplus().min(share.excess()).max(1);
         let accounts = share.accounts();
-        let account = &accounts.list[accounts.by_bytes.last()?.account];
-        let channel = account.fronts.oldest().or_else(|| account.behind.oldest())?;
-        Some((channel.clone(), most))
+        let index = accounts.by_bytes.last()?.account;
+        let channels = &accounts.list[index].channels;
+        let (channel, looks_max) = (channels.oldest()?.clone(), channels.len().min(LOOKS_MAX));
+        Some(Next { channel, account: AccountId(index as u32), bytes_max: most, looks_max })
     }
 
     /// How many accounts there are.
@@ -167,12 +180,18 @@ impl Ledger {
         self.all().iter().map(|share| share.accounts().list.len()).sum()
     }
 
-    /// Whether all sums are what the channels hold.
+    /// Whether all sums are what the channels hold, and those of accounts as near to it as they have to be.
     pub(super) fn is_balanced(&self, held: usize) -> bool {
         let shares = self.all();
-        let sum = |share: &Arc<Share>| share.accounts().list.iter().map(|(_, account)| account.bytes).sum();
         let of_share = |share: &Arc<Share>| share.bytes.load(Ordering::Relaxed);
-        shares.iter().all(|share| of_share(share) == sum(share))
+        let agrees = |share: &Arc<Share>| {
+            let accounts = share.accounts();
+            let all = || accounts.list.iter().map(|(_, account)| account);
+            let sum: usize = all().map(|account| account.bytes).sum();
+            let lag = all().map(|account| account.channels.len() * FAR_BYTES_MIN).sum::<usize>() + sum / 4;
+            sum.abs_diff(of_share(share)) <= lag
+        };
+        shares.iter().all(agrees)
             && shares.iter().map(of_share).sum::<usize>() == held
             && self.bytes() == held
     }
@@ -182,8 +201,11 @@ impl Ledger {
         shares.current.values().chain(&shares.former).cloned().collect()
     }
 
-    /// Counts what an account holds of a channel anew.
+    /// Counts anew what a channel holds.
     pub(super) fn count(&self, share: &Share, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
         // Wrapping subtraction is addition of the negative: the sums themselves never fall below zero.
         let change = after.wrapping_sub(before);
         share.bytes.fetch_add(change, Ordering::Relaxed);
@@ -203,28 +225,18 @@ impl Share {
 
 impl Accounts {
     /// Gives a channel a holding in the account of a writer, who may not have had any.
-    pub(super) fn open(
-        &mut self,
-        writer: &Writer,
-        channel: &ChannelName,
-        used_ms: u64,
-    ) -> (AccountId, Place) {
+    pub(super) fn open(&mut self, writer: &Writer, channel: &ChannelName) -> (AccountId, Place) {
         let index = match self.by_writer.get(writer) {
             Some(index) => *index,
             None => {
-                let account = Account {
-                    writer: writer.clone(),
-                    bytes: 0,
-                    fronts: Recency::default(),
-                    behind: Recency::default(),
-                };
+                let account = Account { writer: writer.clone(), bytes: 0, channels: Recency::default() };
                 let index = self.list.insert(account);
                 self.by_writer.insert(writer.clone(), index);
                 self.by_bytes.insert(self.list[index].rank(index));
                 index
             }
         };
-        (AccountId(index as u32), self.list[index].behind.add(channel, used_ms))
+        (AccountId(index as u32), self.list[index].channels.add(channel))
     }
 
     /// The account of a writer who has one.
@@ -248,31 +260,17 @@ impl Accounts {
         }
     }
 
-    /// Puts a channel where it belongs: behind those that were used before it, of those whose oldest message is the
-    /// writer's or not.
-    pub(super) fn used(
-        &mut self,
-        account: AccountId,
-        place: &mut Place,
-        (was_front, is_front): (bool, bool),
-        channel: &ChannelName,
-        used_ms: u64,
-    ) {
-        let account = &mut self.list[account.0 as usize];
-        if was_front == is_front {
-            account.channels(is_front).used(*place, used_ms);
-        } else {
-            account.channels(was_front).remove(*place);
-            *place = account.channels(is_front).add(channel, used_ms);
-        }
+    /// Puts a channel behind the account's others.
+    pub(super) fn used(&mut self, account: AccountId, place: Place) {
+        self.list[account.0 as usize].channels.used(place);
     }
 
     /// Ends a holding, of which nothing is counted any more.
-    pub(super) fn close(&mut self, account: AccountId, place: Place, was_front: bool) {
+    pub(super) fn close(&mut self, account: AccountId, place: Place) {
         let index = account.0 as usize;
         let account = &mut self.list[index];
-        account.channels(was_front).remove(place);
-        if account.fronts.is_empty() && account.behind.is_empty() {
+        account.channels.remove(place);
+        if account.channels.is_empty() {
             self.by_bytes.remove(&account.rank(index));
             self.by_writer.remove(&account.writer);
             self.list.remove(index);

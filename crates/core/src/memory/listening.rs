@@ -22,7 +22,7 @@ pub(super) struct Listening {
 /// The shards that listen to patterns which a channel matches, as it was found at some time.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    shards: u64,
+    pub(super) shards: u64,
     generation: u64,
 }
 
@@ -43,13 +43,10 @@ impl Listening {
         Found { shards, generation }
     }
 
-    /// What was found, under the channel's lock. If patterns have changed meanwhile they are looked at again: who listens
-    /// misses nothing between two messages that it gets.
-    pub(super) fn confirm(&self, found: Found, channel: &ChannelName) -> u64 {
-        match found.generation == self.generation.load(Ordering::Acquire) {
-            true => found.shards,
-            false => self.find(channel).shards,
-        }
+    /// What was found, if nobody listens to another pattern since. Asked under the channel's lock: who listens misses
+    /// nothing between two messages that it gets.
+    pub(super) fn confirm(&self, found: Found) -> Option<u64> {
+        (found.generation == self.generation.load(Ordering::Acquire)).then_some(found.shards)
     }
 
     /// One more of a shard's connections listens to a pattern.

@@ -42,12 +42,15 @@ use crate::ports::broker::{
 };
 use channel::Channel;
 use epochs::Epochs;
-use ledger::Ledger;
+use ledger::{Ledger, Next};
 use listening::Listening;
 use presence::Told;
 use users::Users;
 
 const STRIPES: usize = 64;
+
+/// How often a channel is held against all patterns without its stripe's lock.
+const MATCHES_MAX: usize = 3;
 
 /// What the engine reads the time from.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -160,6 +163,22 @@ impl Memory {
         lock(&self.stripes[index])
     }
 
+    /// A channel's stripe, and the shards that listen to patterns which the channel matches. These are found before the
+    /// stripe is locked, since others wait for it, and once more if somebody has begun to listen meanwhile. Only where that
+    /// goes on and on are they found under the lock.
+    fn stripe_and_listening(&self, channel: &ChannelName) -> (MutexGuard<'_, Stripe>, u64) {
+        for _ in 0..MATCHES_MAX {
+            let found = self.listening.find(channel);
+            let stripe = self.stripe(channel);
+            if let Some(shards) = self.listening.confirm(found) {
+                return (stripe, shards);
+            }
+        }
+        let stripe = self.stripe(channel);
+        let shards = self.listening.find(channel).shards;
+        (stripe, shards)
+    }
+
     /// A channel that is not kept yet.
     fn begin(&self, name: &ChannelName, now: Moment) -> Channel {
         Channel::new(self.epochs.next(name), now.steady_ms, self.position_ms)
@@ -193,8 +212,7 @@ impl Memory {
     fn publish_numbered(&self, mut publish: Publish, reply: ReplyTo) {
         let now = (self.clock)();
         let now_ms = now.steady_ms;
-        let listening = self.listening.find(&publish.channel);
-        let mut stripe = self.stripe(&publish.channel);
+        let (mut stripe, listening) = self.stripe_and_listening(&publish.channel);
         let stripe = &mut *stripe;
         // Every message kept shares the one name, not the one it was sent with.
         if let Some((name, _)) = stripe.channels.get_key_value(&publish.channel) {
@@ -208,7 +226,7 @@ impl Memory {
             self.reply(reply, Reply::Published { position, duplicate: true });
             return;
         }
-        let shards = channel.shards.mask() | self.listening.confirm(listening, &name);
+        let shards = channel.shards.mask() | listening;
         if !publish.kind.is_entry() && self.is_behind(shards) {
             if channel.is_idle(now_ms) {
                 self.end(stripe, &name);
@@ -244,12 +262,20 @@ impl Memory {
         }
         let Ok(_only_one) = self.making_room.try_lock() else { return };
         let now_ms = (self.clock)().steady_ms;
+        let mut looks = 0;
         while self.ledger.surplus() > 0 {
-            let Some((name, bytes)) = self.ledger.next() else { return };
+            let Some(Next { channel: name, account, bytes_max, looks_max }) = self.ledger.next() else {
+                return;
+            };
             let stripe = &mut *self.stripe(&name);
             // It has gone meanwhile: whoever is next makes the room that is still needed.
             let Some(channel) = stripe.channels.get_mut(&name) else { return };
-            channel.free(bytes);
+            looks += 1;
+            if looks <= looks_max && channel.history.is_behind(account) {
+                continue;
+            }
+            looks = 0;
+            channel.free(bytes_max);
             if channel.settle(&self.ledger, &name, now_ms) {
                 self.end(stripe, &name);
             }

@@ -18,12 +18,15 @@ pub(super) struct Recency {
 #[derive(Debug)]
 struct Link {
     name: ChannelName,
-    used_ms: u64,
     older: Option<Place>,
     newer: Option<Place>,
 }
 
 impl Recency {
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
@@ -34,18 +37,17 @@ impl Recency {
     }
 
     /// Puts a channel behind all others.
-    pub(super) fn add(&mut self, name: &ChannelName, used_ms: u64) -> Place {
-        let link = Link { name: name.clone(), used_ms, older: None, newer: None };
+    pub(super) fn add(&mut self, name: &ChannelName) -> Place {
+        let link = Link { name: name.clone(), older: None, newer: None };
         let place = Place(self.links.insert(link));
         self.append(place);
         place
     }
 
-    /// Moves a channel behind all others, unless its last use is the one that is known.
-    pub(super) fn used(&mut self, place: Place, used_ms: u64) {
-        if self.links[place.0].used_ms != used_ms {
+    /// Moves a channel behind all others.
+    pub(super) fn used(&mut self, place: Place) {
+        if self.newest != Some(place) {
             self.detach(place);
-            self.links[place.0].used_ms = used_ms;
             self.append(place);
         }
     }
@@ -102,17 +104,14 @@ mod tests {
         let mut recency = Recency::default();
         let mut places: Vec<_> = ["a", "b", "c", "d"]
             .iter()
-            .zip(1..)
-            .map(|(name, used_ms)| {
-                ((*name).to_owned(), recency.add(&ChannelName::new(name).unwrap(), used_ms))
-            })
+            .map(|name| ((*name).to_owned(), recency.add(&ChannelName::new(name).unwrap())))
             .collect();
-        recency.used(places[0].1, 5);
-        recency.used(places[2].1, 6);
-        recency.used(places[2].1, 6);
+        recency.used(places[0].1);
+        recency.used(places[2].1);
+        recency.used(places[2].1);
         recency.remove(places.remove(1).1);
-        places.push(("e".to_owned(), recency.add(&ChannelName::new("e").unwrap(), 7)));
-        recency.used(places[1].1, 8);
+        places.push(("e".to_owned(), recency.add(&ChannelName::new("e").unwrap())));
+        recency.used(places[1].1);
         assert_eq!(drained(recency, places), "daec");
     }
 }

@@ -16,7 +16,8 @@
 //! than connections. What only passes by is not kept.
 //!
 //! **Failure.** Every request is answered exactly once, also when the broker is gone: then with an
-//! [`ErrorCode`], within the broker's own deadline.
+//! [`ErrorCode`], within the broker's own deadline. `unavailable` says that certainly nothing was done, `outcome_unknown`
+//! that nobody knows.
 //!
 //! **Blocking.** `submit` is called by shards and must not wait for anything but a short lock.
 
@@ -133,6 +134,29 @@ pub enum Request {
     },
     /// How many channels and users there are.
     Counts,
+}
+
+impl Request {
+    /// Whether it makes a difference to anybody that it was carried out.
+    pub fn changes_anything(&self) -> bool {
+        match self {
+            Self::History { .. }
+            | Self::Presence { .. }
+            | Self::Users(_)
+            | Self::Channels { .. }
+            | Self::Counts => false,
+            Self::Publish(_)
+            | Self::Subscribe(_)
+            | Self::Unsubscribe(_)
+            | Self::Listen(..)
+            | Self::Unlisten(..)
+            | Self::Direct(..)
+            | Self::Instruct(..)
+            | Self::UserOpened(..)
+            | Self::UserClosed(..)
+            | Self::SetStatus(..) => true,
+        }
+    }
 }
 
 /// A message to be numbered.

@@ -161,7 +161,7 @@ fn operation(route: &Route) -> PathItem {
 }
 
 /// What any call may be answered with.
-const ALWAYS: [ErrorCode; 10] = [
+const ALWAYS: [ErrorCode; 11] = [
     ErrorCode::InvalidRequest,
     ErrorCode::MissingField,
     ErrorCode::InvalidField,
@@ -171,6 +171,7 @@ const ALWAYS: [ErrorCode; 10] = [
     ErrorCode::Internal,
     ErrorCode::Overloaded,
     ErrorCode::Unavailable,
+    ErrorCode::OutcomeUnknown,
     ErrorCode::Draining,
 ];
 /// And what one with a body may.
