@@ -173,8 +173,9 @@ impl History {
         let Some(holdings) = self.holdings.take_if(|holdings| !holdings.is_in(&share)) else { return };
         let (holdings, renamed) = holdings.moved_to(share, ledger, channel);
         for kept in self.ring.iter_mut().chain(self.entries.iter_mut()) {
-            let account = renamed.iter().find(|(before, _)| *before == kept.account);
-            kept.account = account.map_or(kept.account, |(_, after)| *after);
+            if let Ok(index) = renamed.binary_search_by_key(&kept.account, |(before, _)| *before) {
+                kept.account = renamed[index].1;
+            }
         }
         self.holdings = Some(Box::new(holdings));
     }

@@ -8,6 +8,9 @@ use smallvec::SmallVec;
 use super::ledger::{AccountId, Accounts, Ledger, Share, Writer};
 use super::recency::Place;
 
+/// Among so many senders one is found without the lock of all accounts.
+const FEW_MAX: usize = 16;
+
 /// A channel counts as used again after so long.
 const USED_MS: u64 = 100;
 
@@ -23,13 +26,14 @@ pub(super) struct Holdings {
     /// Who pays for the channel itself: somebody who holds a part of it, as long as it holds one.
     bearer: Option<AccountId>,
     /// Who wrote last.
-    last: Option<(Writer, AccountId)>,
+    last: Option<AccountId>,
 }
 
 /// A channel's part of an account.
 #[derive(Debug)]
 struct Holding {
     account: AccountId,
+    writer: Writer,
     /// Of messages and entries.
     bytes: usize,
     /// What its account knows, with what the channel itself costs; see [`is_far`].
@@ -47,24 +51,26 @@ impl Holdings {
 
     /// What the writer's bytes are to be counted under.
     pub(super) fn open(&mut self, writer: Writer, channel: &ChannelName, used_ms: u64) -> AccountId {
-        if let Some((last, account)) = &self.last
-            && *last == writer
+        if self.list.len() <= FEW_MAX
+            && let Some(holding) = self.list.iter().find(|holding| holding.writer == writer)
         {
-            return *account;
+            self.last = Some(holding.account);
+            return holding.account;
         }
         let share = self.share.clone();
         let mut accounts = share.accounts();
         let account = accounts.find(&writer).filter(|account| self.find(*account).is_ok());
         let account = account.unwrap_or_else(|| {
             let (account, place) = accounts.open(&writer, channel);
-            let holding = Holding { account, bytes: 0, counted: 0, used_ms, place, has_changed: true };
+            let holding =
+                Holding { account, writer, bytes: 0, counted: 0, used_ms, place, has_changed: true };
             let index = self.list.partition_point(|known| known.account < account);
             self.list.insert(index, holding);
             // If nothing comes of it, it is closed again.
             self.changed.push(account);
             account
         });
-        self.last = Some((writer, account));
+        self.last = Some(account);
         account
     }
 
@@ -133,8 +139,7 @@ impl Holdings {
         let holds = |account: &AccountId| self.find(*account).is_ok_and(|index| self.list[index].bytes > 0);
         let known = self.bearer.filter(holds);
         let someone = || self.list.iter().find(|holding| holding.bytes > 0).map(|holding| holding.account);
-        let last = self.last.as_ref().map(|(_, account)| *account);
-        let bearer = known.or_else(someone).or(self.bearer).or(last);
+        let bearer = known.or_else(someone).or(self.bearer).or(self.last);
         bearer.unwrap_or_else(|| self.open(Writer::Nobody, channel, used_ms))
     }
 
@@ -151,7 +156,7 @@ impl Holdings {
         let share = self.share.clone();
         let mut accounts = share.accounts();
         while let Some(index) = self.list.len().checked_sub(1) {
-            let Holding { account, counted, .. } = self.list[index];
+            let (account, counted) = (self.list[index].account, self.list[index].counted);
             accounts.count(account, counted, 0);
             self.close(index, &mut accounts);
         }
@@ -162,7 +167,8 @@ impl Holdings {
         Arc::ptr_eq(share, &self.share)
     }
 
-    /// Counts everything in another share from now on; gives the account that each becomes.
+    /// Counts everything in another share from now on; gives the account that each becomes, in
+    /// the order of those that were.
     pub(super) fn moved_to(
         self,
         share: Arc<Share>,
@@ -172,8 +178,7 @@ impl Holdings {
         let mut moved = Self::new(share);
         let mut renamed = Vec::new();
         for holding in &self.list {
-            let writer = self.share.accounts().writer(holding.account);
-            let account = moved.open(writer, channel, holding.used_ms);
+            let account = moved.open(holding.writer.clone(), channel, holding.used_ms);
             moved.add(account, holding.bytes);
             renamed.push((holding.account, account));
         }
@@ -191,7 +196,7 @@ impl Holdings {
     fn close(&mut self, index: usize, accounts: &mut Accounts) {
         let Holding { account, place, .. } = self.list.remove(index);
         accounts.close(account, place);
-        if self.last.as_ref().is_some_and(|(_, last)| *last == account) {
+        if self.last == Some(account) {
             self.last = None;
         }
         if self.bearer == Some(account) {

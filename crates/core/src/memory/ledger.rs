@@ -244,11 +244,6 @@ impl Accounts {
         self.by_writer.get(writer).map(|index| AccountId(*index as u32))
     }
 
-    /// Whose an account is.
-    pub(super) fn writer(&self, account: AccountId) -> Writer {
-        self.list[account.0 as usize].writer.clone()
-    }
-
     /// Counts a holding anew.
     pub(super) fn count(&mut self, account: AccountId, before: usize, after: usize) {
         if before != after {
