@@ -76,10 +76,9 @@ pub enum ErrorCode {
     RateLimited,
     /// The server has more to do than it can hold.
     Overloaded,
-    /// The broker does not answer, and nothing was done.
+    /// The broker does not answer.
     Unavailable,
-    /// The broker did not answer in time what was asked of it, which it may have done or may still do. Trying again is safe
-    /// with the same idempotency key only.
+    /// Nobody knows whether it was carried out.
     OutcomeUnknown,
     /// A defect of the server.
     Internal,
